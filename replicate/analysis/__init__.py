@@ -1,0 +1,1 @@
+"""The mathematics of a replication: pure functions, arrays in, records out."""

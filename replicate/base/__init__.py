@@ -1,0 +1,1 @@
+"""The ground: errors, files, images, clock, random streams, digests, packed data."""

@@ -1,0 +1,94 @@
+"""Files that are either whole or not there."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from replicate.base.digests import sha256_bytes
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well.
+
+    Whatever goes wrong, ``path`` holds either its old content or the whole new one, and no
+    temporary file is left behind (a process that is killed leaves one, which no reader sees:
+    its name begins with a dot).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file, or nothing."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole UTF-8 text file, or nothing."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as readable JSON: a whole file, or nothing."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value that a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+class BlobStore:
+    """Files named by the SHA-256 of their content, in a folder.
+
+    A file appears whole or not at all; putting the same content again does nothing.
+
+    Args:
+        root: The folder; made when the first file is put.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, digest: str) -> Path:
+        """Where the content of that digest is, or would be."""
+        return self.root / digest[:2] / digest
+
+    def put(self, data: bytes) -> str:
+        """Keep some content.
+
+        Returns:
+            Its SHA-256, in hexadecimal.
+        """
+        digest = sha256_bytes(data)
+        target = self.path(digest)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{digest}.{secrets.token_hex(4)}.partial")
+            try:
+                temporary.write_bytes(data)
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The content of that digest.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        return self.path(digest).read_bytes()

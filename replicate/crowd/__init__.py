@@ -1,0 +1,1 @@
+"""HIT composition, pages, cost, the MTurk-protocol client, answers, worker quality."""

@@ -1,0 +1,1 @@
+"""Perceptual hashes, exact radius search, confirmation, and what to drop."""

@@ -1,0 +1,1 @@
+"""Strategies that turn selection frequencies into test sets, and how well they match."""

@@ -1,0 +1,1 @@
+"""A local Flickr and simulated workers, over real HTTP, with planted truth and planned faults."""

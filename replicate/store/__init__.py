@@ -1,0 +1,1 @@
+"""The memory of a study: typed tables, sessions, and queries that hand back records."""

@@ -1,0 +1,1 @@
+"""What all pages share: image addresses, response headers, and cross-site checks."""
