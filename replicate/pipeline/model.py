@@ -1,0 +1,281 @@
+"""The keys of a pipeline file: what each means, its type, and its default.
+
+Defaults are those of "Do ImageNet Classifiers Generalize to ImageNet?" (2019) where the paper
+has one. A sampling strategy has no default: it is always named.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from replicate.pipeline.base import Table
+from replicate.pipeline.sampling import SampleConfig
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class StudyConfig(Table):
+    """`[study]`: what the study is called and the seed of all its random choices."""
+
+    name: Name = Field(description="The study's name; letters, digits, dots, dashes.")
+    seed: int = Field(ge=0, description="The one seed that every random choice is made from.")
+    database: str | None = Field(
+        None,
+        description="A database URL (`postgresql+psycopg://…`). Default: the SQLite file "
+        "`study.db` in the study folder. REPLICATE_DATABASE_URL overrides it.",
+    )
+
+
+class OriginalConfig(Table):
+    """`[original]`: the existing test set, and the train set that it belongs to."""
+
+    test: str = Field(
+        description="The original test set: a folder with one folder a class, or `digits:NAME`."
+    )
+    train: str | None = Field(
+        None, description="Its train set, likewise; a reference set for near-duplicates."
+    )
+    limit_per_class: int | None = Field(
+        None, ge=1, description="Use only the first so many images of each class of each set."
+    )
+
+
+class ControlConfig(Table):
+    """`[[control]]`: a further labelled set that is scored beside the new sets."""
+
+    name: Name = Field(description="The control set's name in tables and figures.")
+    images: str = Field(description="Where its images are, as for `[original] test`.")
+    expect: str = Field("", description="What its gap should be and why; shown in the report.")
+
+
+class ClassConfig(Table):
+    """`[[class]]`: one class, with its own names and search terms."""
+
+    id: str = Field(min_length=1, max_length=64, description="The class's id, or its wnid.")
+    name: str = Field(min_length=1, description="What workers are asked for: 'the digit 3'.")
+    synonyms: tuple[str, ...] = Field((), description="Other names, shown to workers.")
+    gloss: str = Field("", description="A definition, shown to workers.")
+    terms: tuple[str, ...] = Field(
+        (), description="Search terms. Default: the name and its synonyms."
+    )
+    similar: str | None = Field(
+        None, description="Id of the most similar other class, for negative controls."
+    )
+
+
+class ClassesConfig(Table):
+    """`[classes]`: a class list in a file, instead of `[[class]]` tables."""
+
+    wnids: str | None = Field(
+        None, description="A text file with one WordNet 3.0 noun id a line, beside this file."
+    )
+    parents: Literal["never", "gloss", "always"] = Field(
+        "gloss",
+        description="When a parent's word is added to a search term: never, where it occurs in "
+        "the class's gloss (as ImageNet's makers did), or always.",
+    )
+    compounds: bool = Field(
+        True, description="Also search for compounds written as one word ('seasnake')."
+    )
+
+
+class DateWindow(Table):
+    """One range of upload dates; the first day is in it, the last is not."""
+
+    start: date = Field(description="The first day.")
+    end: date = Field(description="The day after the last.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "DateWindow":
+        if self.start >= self.end:
+            raise ValueError("start must be before end")
+        return self
+
+
+class GatherConfig(Table):
+    """`[gather]`: where candidates come from."""
+
+    source: str = Field(description="The source: `flickr` or `folder`.")
+    path: str | None = Field(None, description="For `folder`: the folder, one folder a class.")
+    endpoint: str = Field(
+        "https://api.flickr.com/services/rest/",
+        description="For `flickr`: the address of the API. REPLICATE_FLICKR_URL overrides it.",
+    )
+    search: Literal["tags", "text"] = Field(
+        "text", description="Search tags only, or titles, descriptions and tags."
+    )
+    date_windows: tuple[DateWindow, ...] = Field(
+        (), description="Ranges of upload dates to search, in this order. Default: all time."
+    )
+    licences: tuple[Annotated[int, Field(ge=0, le=16)], ...] = Field(
+        (), description="Flickr licence numbers to accept. Default: any."
+    )
+    per_class: int = Field(
+        250, ge=1, description="How many candidates to gather for a class, over all its terms."
+    )
+    per_page: int = Field(500, ge=1, le=500, description="Results a page of the search.")
+    size_url: str = Field("url_l", description="The size to download, such as `url_o`, `url_l`.")
+    calls_per_hour: int = Field(3600, ge=1, description="The rate limit of the API key.")
+    connections: int = Field(8, ge=1, le=64, description="Downloads at a time.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for one answer.")
+    attempts: int = Field(3, ge=1, le=10, description="Tries of one download or call.")
+
+
+class PrepareConfig(Table):
+    """`[prepare]`: transformations applied alike to originals, candidates and controls."""
+
+    steps: tuple[str, ...] = Field(
+        ("identity@1",), description="Named, versioned transformations, in order."
+    )
+    display_size: int = Field(
+        500, ge=16, le=2048, description="Longest side of the copies that workers see, in pixels."
+    )
+
+
+class DedupConfig(Table):
+    """`[dedup]`: near-duplicates of the reference sets are removed before labelling."""
+
+    hash: Literal["phash"] = Field("phash", description="The hash that proposes pairs.")
+    bits: Literal[64, 256] = Field(64, description="Bits of the hash.")
+    radius: int = Field(10, ge=0, le=64, description="Hamming distance up to which it proposes.")
+    references: tuple[Literal["test", "train"], ...] = Field(
+        ("test", "train"), description="The sets that must not leak in."
+    )
+    within: bool = Field(True, description="Also remove near-duplicates among the candidates.")
+    confirm: Literal["pixels", "none"] = Field(
+        "pixels", description="Whether pixels decide about the pairs that the hash proposes."
+    )
+    false_drops: Fraction = Field(
+        0.01,
+        description="The share of different images that may be dropped by mistake; the threshold "
+        "is calibrated to it on the study's own images.",
+    )
+
+
+class LabelQuality(Table):
+    """`[label.quality]`: when a worker's votes are left out of selection frequencies."""
+
+    min_control_accuracy: Fraction = Field(
+        0.6, description="Workers below this accuracy on controls are flagged and left out."
+    )
+    min_controls: int = Field(
+        20, ge=1, description="Nobody is judged on fewer control images than this."
+    )
+
+
+class LabelConfig(Table):
+    """`[label]`: the HITs; what workers see, get and are paid."""
+
+    provider: Literal["crowd", "mturk"] = Field(
+        "crowd",
+        description="`crowd`: our own crowd server; `mturk`: any other endpoint that speaks the "
+        "MTurk Requester API.",
+    )
+    endpoint: str | None = Field(None, description="Its address. REPLICATE_CROWD_URL overrides it.")
+    template: str = Field("select-images.html.j2", description="The page, in mturk_templates/.")
+    question: str = Field(
+        "Which of these images contain at least one object of type",
+        description="The question; the class's names follow it.",
+    )
+    photographs_only: bool = Field(
+        True, description="Ask workers to select photographs only, no drawings or paintings."
+    )
+    candidates: int = Field(42, ge=1, description="Candidates a HIT.")
+    positive: int = Field(3, ge=0, description="Original images of the class a HIT.")
+    negative: int = Field(3, ge=0, description="Original images of the most similar class a HIT.")
+    assignments: int = Field(10, ge=1, description="Workers a HIT.")
+    reward: Decimal = Field(Decimal("0.10"), ge=0, description="US dollars an assignment.")
+    seconds: int = Field(600, ge=30, description="Time for one assignment.")
+    auto_approval_days: float = Field(3, ge=0, le=30, description="Approved by itself after.")
+    lifetime_days: float = Field(7, gt=0, le=365, description="How long a HIT can be taken.")
+    budget: Decimal = Field(Decimal("0"), ge=0, description="Never spend more than this; 0: none.")
+    quality: LabelQuality = Field(
+        default_factory=LabelQuality, description="When a worker's votes are left out."
+    )
+
+
+class ScoreConfig(Table):
+    """`[score]`: the zoo, and what it is scored on."""
+
+    models: tuple[str, ...] = Field(description="Model names; wildcards allowed.")
+    device: str = Field("cpu", description="`cpu`, `cuda` or `cuda:N`.")
+    precision: Literal["fp32"] = Field("fp32", description="The precision of the arithmetic.")
+    reencoded: bool = Field(
+        True, description="Also score the original re-encoded by our own path, as a control."
+    )
+
+
+class ReportConfig(Table):
+    """`[report]`: how uncertainty is computed and what is shown."""
+
+    title: str | None = Field(None, description="The report's title. Default: the study's name.")
+    level: Annotated[float, Field(gt=0.5, lt=1.0)] = Field(
+        0.95, description="Confidence level of the intervals."
+    )
+    resamples: int = Field(2000, ge=100, description="Bootstrap resamples.")
+    samples_per_bin: int = Field(8, ge=0, description="Sample images shown per frequency bin.")
+
+
+class SandboxConfig(Table):
+    """`[sandbox]`: nothing leaves this machine; a local Flickr and simulated workers."""
+
+    photos: int = Field(4000, ge=10, description="Photos in the local Flickr.")
+    workers: int = Field(24, ge=1, description="Simulated workers.")
+
+
+class Pipeline(Table):
+    """A whole study. The tables are described one by one below."""
+
+    study: StudyConfig = Field(description="The study's name and seed.")
+    original: OriginalConfig = Field(description="The original test set and its train set.")
+    control: tuple[ControlConfig, ...] = Field((), description="Further sets to be scored.")
+    classes: ClassesConfig = Field(
+        default_factory=ClassesConfig, description="A class list in a file."
+    )
+    class_: tuple[ClassConfig, ...] = Field((), alias="class", description="The classes.")
+    gather: GatherConfig = Field(description="Where candidates come from.")
+    prepare: PrepareConfig = Field(
+        default_factory=PrepareConfig, description="Transformations of all images."
+    )
+    dedup: DedupConfig = Field(default_factory=DedupConfig, description="Near-duplicates.")
+    label: LabelConfig = Field(default_factory=LabelConfig, description="The HITs.")
+    sample: tuple[SampleConfig, ...] = Field(description="One block a test set.")
+    score: ScoreConfig = Field(description="The zoo.")
+    report: ReportConfig = Field(default_factory=ReportConfig, description="The report.")
+    sandbox: SandboxConfig | None = Field(None, description="Simulate the outside world.")
+
+    @field_validator("class_")
+    @classmethod
+    def _distinct_classes(cls, value: tuple[ClassConfig, ...]) -> tuple[ClassConfig, ...]:
+        ids = [item.id for item in value]
+        repeated = sorted({item for item in ids if ids.count(item) > 1})
+        if repeated:
+            raise ValueError(f"class ids occur twice: {', '.join(repeated)}")
+        for item in value:
+            if item.similar is not None and item.similar not in ids:
+                raise ValueError(f"class {item.id}: similar = {item.similar!r} is no class id")
+        return value
+
+    @field_validator("sample")
+    @classmethod
+    def _distinct_sets(cls, value: tuple[SampleConfig, ...]) -> tuple[SampleConfig, ...]:
+        names = [item.name for item in value]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"test set names occur twice: {', '.join(repeated)}")
+        return value
+
+    @model_validator(mode="after")
+    def _classes_named_once(self) -> "Pipeline":
+        if bool(self.class_) == (self.classes.wnids is not None):
+            raise ValueError("name the classes in [[class]] tables or in [classes] wnids, not both")
+        taken = {"original", "original-reencoded"} & (
+            {item.name for item in self.sample} | {item.name for item in self.control}
+        )
+        both = {item.name for item in self.sample} & {item.name for item in self.control}
+        if taken | both:
+            raise ValueError(f"names taken twice: {', '.join(sorted(taken | both))}")
+        return self
