@@ -10,8 +10,8 @@ from replicate.pipeline.model import (
     ClassConfig,
     ControlConfig,
     Pipeline,
-    SampleConfig,
 )
+from replicate.pipeline.sampling import SampleConfig
 
 __all__ = [
     "ClassConfig",

@@ -10,7 +10,7 @@ _KEY = re.compile(r"^\s*([A-Za-z0-9_-]+(?:\s*\.\s*[A-Za-z0-9_-]+)*|\"[^\"]+\"|'[
 
 
 def key_lines(text: str) -> dict[tuple[str | int, ...], int]:
-    """Where tables and keys stand.
+    r"""Where tables and keys stand.
 
     Args:
         text: A valid TOML document. Keys inside inline tables and lines of multi-line values

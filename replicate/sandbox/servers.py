@@ -1,0 +1,165 @@
+"""Servers of the sandbox as child processes that cannot outlive their parent.
+
+Each child shuts down when its standard input ends, so even a parent that was killed with SIGKILL
+leaves no orphan. What a server knows is on disk; the next one that is started carries on.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from replicate.base.errors import ReplicateError
+from replicate.base.files import read_json, write_json
+
+START_SECONDS = 60.0
+
+
+class ServerProcess:
+    """One `replicate … --ready-file J` child process.
+
+    Args:
+        name: What it is, for messages.
+        arguments: The command line after `replicate`, without port and ready file.
+        folder: Where its ready file and its log go.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], folder: Path) -> None:
+        self.name = name
+        self.arguments = list(arguments)
+        self.folder = folder
+        self.ready: dict[str, Any] = {}
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> str:
+        """Start it and wait until it answers.
+
+        Returns:
+            Its endpoint.
+
+        Raises:
+            ReplicateError: It ended at once, or never answered.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        slug = self.name.replace(" ", "-")
+        ready_file = self.folder / f"{slug}-{secrets.token_hex(4)}.ready.json"
+        log = self.folder / f"{slug}.log"
+        command = [sys.executable, "-m", "replicate", *self.arguments]
+        command += ["--port", "0", "--ready-file", str(ready_file), "--exit-with-stdin"]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        # A session of its own: Ctrl-C reaches the parent, which then stops the child in order.
+        with log.open("ab") as output:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+        self.ready = self._wait(ready_file, log)
+        ready_file.unlink(missing_ok=True)
+        return str(self.ready["endpoint"])
+
+    def _wait(self, ready_file: Path, log: Path) -> dict[str, Any]:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if ready_file.exists():
+                found: dict[str, Any] = read_json(ready_file)
+                return found
+            if self._child is None or self._child.poll() is not None:
+                break
+            time.sleep(0.02)
+        self.stop()
+        tail = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise ReplicateError(f"The {self.name} did not start: {tail[0]}", f"Its log is {log}")
+
+    def stop(self) -> None:
+        """Stop it in order; does nothing when it is not running."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.stdin is not None:
+            child.stdin.close()
+        child.terminate()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+class FlickrProcess(ServerProcess):
+    """The local Flickr, with its photos made first if they are not there.
+
+    Args:
+        folder: The sandbox folder of the study.
+        seed: The study's seed.
+        photos: How many photos it holds.
+    """
+
+    def __init__(self, folder: Path, seed: int, photos: int) -> None:
+        self.photos_dir = folder / "photos"
+        super().__init__(
+            "local flickr", ["sandbox", "flickr", "--photos", str(self.photos_dir)], folder
+        )
+        self._seed = seed
+        self._photos = photos
+
+    def start(self) -> str:
+        """Make the photos if needed, then start."""
+        from replicate.sandbox.photos import ensure_photos
+
+        ensure_photos(self.photos_dir, self._seed, self._photos)
+        return super().start()
+
+
+class CrowdProcess(ServerProcess):
+    """The crowd server of a sandbox, and its simulated workers.
+
+    Args:
+        folder: The sandbox folder of the study.
+        seed: The study's seed; ids and workers follow from it.
+        images: The folder of display copies.
+        workers: How many simulated workers there are.
+    """
+
+    def __init__(self, folder: Path, seed: int, images: Path, workers: int) -> None:
+        self.database = folder / "crowd.db"
+        arguments = ["crowd", "serve", "--db", str(self.database), "--images", str(images)]
+        super().__init__("crowd server", [*arguments, "--sandbox", "--seed", str(seed)], folder)
+        self._seed = seed
+        self._workers = workers
+
+    @property
+    def endpoint(self) -> str:
+        """Where it answers, once it was started."""
+        return str(self.ready["endpoint"])
+
+    def keys(self) -> tuple[str, str]:
+        """A requester's key id and secret; made once and kept beside the server's database."""
+        from replicate.crowdserver.admin import add_key
+
+        path = self.folder / "crowd-keys.json"
+        if not path.exists():
+            key, secret = add_key(str(self.database))
+            write_json(path, {"access_key_id": key, "secret_access_key": secret})
+            path.chmod(0o600)
+        found = read_json(path)
+        return found["access_key_id"], found["secret_access_key"]
+
+    def work(self, progress: Callable[[str, int, int], None]) -> int:
+        """Let the simulated workers do all that there is to do; how many pages they sent."""
+        from replicate.sandbox.workers import run_sandbox_workers
+
+        return run_sandbox_workers(
+            worker_url=str(self.ready["worker_url"]),
+            database=self.database,
+            seed=self._seed,
+            n_workers=self._workers,
+            progress=progress,
+        )

@@ -1,0 +1,130 @@
+"""The services outside a study: Flickr and the crowd, real or of the sandbox.
+
+In a study with a `[sandbox]` table a stage finds a local Flickr and a crowd server with
+simulated workers: those that already run (named by the environment), or its own, which are
+started when first needed and end with the process, even a killed one.
+"""
+
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from replicate.base.errors import MissingError, ProviderError
+from replicate.pipeline.model import SandboxConfig
+from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
+from replicate.sandbox.servers import CrowdProcess, FlickrProcess, ServerProcess
+from replicate.stages.common import Progress, no_progress
+from replicate.study import Study
+
+FLICKR_URL = "REPLICATE_FLICKR_URL"
+CROWD_URL = "REPLICATE_CROWD_URL"
+CROWD_KEY_ID = "REPLICATE_CROWD_ACCESS_KEY_ID"
+CROWD_SECRET = "REPLICATE_CROWD_SECRET_ACCESS_KEY"
+
+
+@dataclass(frozen=True)
+class CrowdAccess:
+    """How to reach the crowd: the MTurk-protocol endpoint and a requester's keys."""
+
+    endpoint: str
+    access_key_id: str
+    secret_access_key: str
+    simulated: bool
+
+
+class World:
+    """The outside of one study. Use it as a context manager: it stops what it started."""
+
+    def __init__(self, study: Study, progress: Progress = no_progress) -> None:
+        self.study = study
+        self._progress = progress
+        self._processes: list[ServerProcess] = []
+        self._flickr: str | None = None
+        self._crowd: CrowdProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in reversed(self._processes):
+            process.stop()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the workers are simulated."""
+        return self.study.pipeline.sandbox is not None
+
+    def flickr_endpoint(self) -> str:
+        """The address of the Flickr API; starts the local Flickr if the study is a sandbox."""
+        given = os.environ.get(FLICKR_URL)
+        sandbox = self.study.pipeline.sandbox
+        if given or sandbox is None:
+            return given or self.study.pipeline.gather.endpoint
+        if self._flickr is None:
+            self._progress("starting the local Flickr")
+            process = FlickrProcess(self.study.sandbox_dir, self.study.seed, sandbox.photos)
+            self._processes.append(process)
+            self._flickr = process.start()
+            os.environ.setdefault("REPLICATE_FLICKR_KEY", SANDBOX_KEY)
+            os.environ.setdefault("REPLICATE_FLICKR_SECRET", SANDBOX_SECRET)
+        return self._flickr
+
+    def crowd(self) -> CrowdAccess:
+        """The crowd's endpoint and keys; starts the crowd server if the study is a sandbox.
+
+        Raises:
+            MissingError: No endpoint or no keys are known.
+        """
+        endpoint = os.environ.get(CROWD_URL) or self.study.pipeline.label.endpoint
+        sandbox = self.study.pipeline.sandbox
+        if sandbox is not None and not os.environ.get(CROWD_URL):
+            return self._own_crowd(sandbox)
+        if not endpoint:
+            raise MissingError(
+                "The pipeline names no crowd: [label] endpoint is missing.",
+                "Start one: replicate crowd serve --db crowd.db --port 8700 "
+                f"--images {self.study.displays.root}, then: export {CROWD_URL}=http://127.0.0.1:8700",
+            )
+        key, secret = os.environ.get(CROWD_KEY_ID), os.environ.get(CROWD_SECRET)
+        if not key or not secret:
+            raise MissingError(
+                f"The keys for the crowd at {endpoint} are missing.",
+                "Make some: replicate crowd keys add --db crowd.db, then export "
+                f"{CROWD_KEY_ID} and {CROWD_SECRET}",
+            )
+        return CrowdAccess(endpoint, key, secret, simulated=self.simulated)
+
+    def simulate_work(self) -> int:
+        """Let the simulated workers do what is to be done; how many pages they sent.
+
+        Does nothing in a study whose workers are people.
+        """
+        if self.study.pipeline.sandbox is None:
+            return 0
+        if self._crowd is None:
+            raise ProviderError(
+                "Simulated workers need the sandbox's own crowd server, but "
+                f"{CROWD_URL} names another.",
+                f"unset {CROWD_URL}",
+            )
+        return self._crowd.work(self._progress)
+
+    def _own_crowd(self, sandbox: SandboxConfig) -> CrowdAccess:
+        if self._crowd is None:
+            self._progress("starting the crowd server")
+            self._crowd = CrowdProcess(
+                self.study.sandbox_dir,
+                self.study.seed,
+                self.study.displays.root,
+                sandbox.workers,
+            )
+            self._processes.append(self._crowd)
+            self._crowd.start()
+        key, secret = self._crowd.keys()
+        return CrowdAccess(self._crowd.endpoint, key, secret, simulated=True)

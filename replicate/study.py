@@ -1,0 +1,235 @@
+"""A study on disk: its pipeline file, its database, its images, models and predictions."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from replicate.base.errors import GuardError, MissingError, UsageError
+from replicate.base.files import BlobStore, write_text
+from replicate.base.resources import data_dir
+from replicate.pipeline import LoadedPipeline, Pipeline, load_pipeline, parse_pipeline
+from replicate.store import database
+
+PIPELINE_FILE = "pipeline.toml"
+
+
+@dataclass(frozen=True)
+class StudyClass:
+    """One class of a study.
+
+    Attributes:
+        class_id: Its id, or its wnid.
+        position: Its place in the class list, from 0; what class maps refer to.
+        name: What workers are asked for.
+        synonyms: Its other names.
+        gloss: A definition; may be empty.
+        terms: Search terms, at least one.
+        similar: Id of the most similar other class, from which negative controls come.
+    """
+
+    class_id: str
+    position: int
+    name: str
+    synonyms: tuple[str, ...]
+    gloss: str
+    terms: tuple[str, ...]
+    similar: str | None
+
+
+class Study:
+    """An open study.
+
+    Args:
+        root: The study folder.
+        loaded: Its pipeline file.
+
+    Attributes:
+        images: Gathered files, by image id.
+        prepared: Prepared bytes, by their digest.
+        displays: Copies that workers see, by their digest.
+    """
+
+    def __init__(self, root: Path, loaded: LoadedPipeline) -> None:
+        self.root = root
+        self.loaded = loaded
+        self.images = BlobStore(root / "images")
+        self.prepared = BlobStore(root / "prepared")
+        self.displays = BlobStore(root / "display")
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline's values."""
+        return self.loaded.pipeline
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random choices."""
+        return self.pipeline.study.seed
+
+    @property
+    def steps(self) -> str:
+        """The name of the study's preparation: its transformations, joined by '+'."""
+        return "+".join(self.pipeline.prepare.steps)
+
+    @property
+    def models_dir(self) -> Path:
+        """Where trained weights are."""
+        return self.root / "models"
+
+    @property
+    def predictions_dir(self) -> Path:
+        """Where per-image predictions are."""
+        return self.root / "predictions"
+
+    @property
+    def report_dir(self) -> Path:
+        """Where the report is."""
+        return self.root / "report"
+
+    @property
+    def sandbox_dir(self) -> Path:
+        """Where the local Flickr and the crowd server keep their own things."""
+        return self.root / "sandbox"
+
+    @cached_property
+    def classes(self) -> tuple[StudyClass, ...]:
+        """The study's classes, in order.
+
+        Raises:
+            UsageError: The pipeline names wnids, whose names need a WordNet reader.
+        """
+        if self.pipeline.classes.wnids is not None:
+            raise UsageError(
+                "This version works on classes that the pipeline file names itself; "
+                "[classes] wnids is checked, but wnids are not yet looked up in WordNet.",
+                "Write [[class]] tables with id, name and terms for your classes.",
+            )
+        return tuple(
+            StudyClass(
+                class_id=item.id,
+                position=position,
+                name=item.name,
+                synonyms=item.synonyms,
+                gloss=item.gloss,
+                terms=item.terms or (item.name, *item.synonyms),
+                similar=item.similar,
+            )
+            for position, item in enumerate(self.pipeline.class_)
+        )
+
+    @cached_property
+    def database_url(self) -> str:
+        """Where the study's memory is."""
+        return (
+            os.environ.get("REPLICATE_DATABASE_URL")
+            or self.pipeline.study.database
+            or database.sqlite_url(self.root / "study.db")
+        )
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, brought to our schema.
+
+        Raises:
+            GuardError: The database is of a newer schema.
+        """
+        engine = database.connect(self.database_url)
+        database.upgrade(engine)
+        return engine
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction on the study's database."""
+        with database.session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Nobody else works on this study while the block runs.
+
+        The lock goes with the process, however that ends.
+
+        Raises:
+            GuardError: Another process works on it.
+        """
+        import fcntl
+
+        with (self.root / ".lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise GuardError(
+                    f"Another replicate is working on the study {self.root}.",
+                    "Wait for it, or look at it: replicate status",
+                ) from None
+            yield
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with contextlib.suppress(KeyError):
+            self.__dict__.pop("engine").dispose()
+
+
+def init_study(root: Path, template: str, size: str = "full") -> Study:
+    """Write a study folder with its pipeline file, and open it.
+
+    Args:
+        root: The folder; made if it is not there.
+        template: A folder of `pipelines/`: `digits`, `imagenet_v2` or `cifar10_1`.
+        size: `full`, or `small` where the template has one.
+
+    Raises:
+        UsageError: There is a pipeline file already, or no such template.
+    """
+    target = root / PIPELINE_FILE
+    if target.exists():
+        raise UsageError(
+            f"{root} holds a study already; its pipeline file was left as it is.",
+            f"Carry it on: replicate -C {root} run",
+        )
+    source = data_dir("pipelines") / template
+    name = PIPELINE_FILE if size == "full" else f"pipeline-{size}.toml"
+    if not (source / name).is_file():
+        choices = sorted(path.parent.name for path in data_dir("pipelines").glob(f"*/{name}"))
+        raise UsageError(
+            f"There is no {size} pipeline {template!r}.", f"Choose one of: {', '.join(choices)}"
+        )
+    text = (source / name).read_text(encoding="utf-8")
+    parse_pipeline(text, source / name)
+    root.mkdir(parents=True, exist_ok=True)
+    for extra in sorted(source.glob("*.txt")):
+        write_text(root / extra.name, extra.read_text(encoding="utf-8"))
+    write_text(target, text)
+    return open_study(root)
+
+
+def open_study(root: Path) -> Study:
+    """Open the study in a folder.
+
+    Raises:
+        MissingError: There is no pipeline file in it.
+        PipelineError: The pipeline file is wrong.
+    """
+    return Study(root.resolve(), load_pipeline(root.resolve() / PIPELINE_FILE))
+
+
+def find_study(start: Path) -> Path:
+    """The nearest folder with a pipeline file, from `start` upwards.
+
+    Raises:
+        MissingError: There is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / PIPELINE_FILE).is_file():
+            return folder
+    raise MissingError(
+        f"There is no study in {start.resolve()} nor above it.",
+        "Name one with -C DIR, or begin one: replicate init DIR --from digits",
+    )
