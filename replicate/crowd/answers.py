@@ -72,7 +72,8 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
 
     An image that a worker says is broken has the vote ``broken`` even when it is also selected;
     one that the page never showed (its slot is not in the order) is ``not_shown``. Neither
-    counts in a selection frequency.
+    counts in a selection frequency. A page sent back with nothing ticked is an answer: no to
+    every image (the control images tell whether its worker looked).
 
     Args:
         answer: The worker's answer.
@@ -82,9 +83,8 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
         Votes by image id.
 
     Raises:
-        ItemError: With reason ``unknown_slot`` (an id that the page does not have),
-            ``none_and_selected``, or ``nothing_answered`` (nothing selected, nothing broken, and
-            not said that there is none).
+        ItemError: With reason ``unknown_slot`` (an id that the page does not have) or
+            ``none_and_selected``.
 
     >>> slots = [Slot("i01", "a", "candidate"), Slot("i02", "b", "positive")]
     >>> answer_votes(Answer(("i02",), (), False, ("i02", "i01"), {}), slots)
@@ -97,8 +97,6 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
         raise ItemError("unknown_slot", f"the page has no image {unknown[0]!r}")
     if answer.none and answer.selected:
         raise ItemError("none_and_selected", "images are selected although there are none")
-    if not (answer.none or answer.selected or answer.broken):
-        raise ItemError("nothing_answered", "nothing was selected, and 'none' was not said")
     selected, broken, shown = set(answer.selected), set(answer.broken), set(answer.order)
     votes: dict[str, Vote] = {}
     for slot_id, image_id in places.items():

@@ -68,7 +68,7 @@ class HitPlan:
 
     Attributes:
         class_id: The class that the page asks about.
-        number: 1, 2 … within the class.
+        number: 0, 1 … within the class.
         slots: The images, in the page's order.
         key: The SHA-256 of class, slots and terms, 64 hexadecimal digits: equal for equal work,
             so that it serves as ``UniqueRequestToken``.
@@ -118,7 +118,7 @@ def compose(
     seed: int,
     numbers: Numbers | None = None,
     terms: Mapping[str, Any] | None = None,
-    first_number: int = 1,
+    first_number: int = 0,
 ) -> list[HitPlan]:
     """Compose the HIT pages of one class.
 
@@ -183,9 +183,7 @@ def plan_key(class_id: str, slots: Iterable[Slot], terms: Mapping[str, Any]) -> 
     return digest_value({"class": class_id, "slots": images, "terms": dict(terms)})
 
 
-def _fill(
-    chosen: list[str], positive: _Deck, negative: _Deck, sizes: Numbers
-) -> dict[str, Role]:
+def _fill(chosen: list[str], positive: _Deck, negative: _Deck, sizes: Numbers) -> dict[str, Role]:
     """The images of one page with their roles, padded to a full page where that is possible."""
     controls = sizes.positive + sizes.negative
     missing = sizes.candidates - len(chosen) if controls else 0
@@ -201,9 +199,7 @@ def _fill(
     return roles
 
 
-def _check(
-    class_id: str, sizes: Numbers, sure: set[str], other: set[str], both: set[str]
-) -> None:
+def _check(class_id: str, sizes: Numbers, sure: set[str], other: set[str], both: set[str]) -> None:
     if both:
         raise UsageError(
             f"Class {class_id!r}: image {min(both)} is both a positive and a negative control.",

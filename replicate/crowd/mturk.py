@@ -180,8 +180,7 @@ def _client(endpoint: str, access: str, secret: str, attempts: int, timeout: flo
     if "mturk" not in session.get_available_services():
         raise MissingError(
             "The installed botocore no longer ships the MTurk protocol.",
-            'Install the newest version that does: pip install "boto3<=1.44.5" '
-            '"botocore<=1.44.5"',
+            'Install the newest version that does: pip install "boto3<=1.44.5" "botocore<=1.44.5"',
         )
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
@@ -231,7 +230,9 @@ def _refusal(error: Any, endpoint: str) -> ProviderError:
             f"Check {ACCESS_KEY} and {SECRET_KEY}; "
             "make new ones with: replicate crowd keys add --db FILE",
         )
-    return ProviderError(f"The crowd server at {endpoint} refused {error.operation_name}: {message}")
+    return ProviderError(
+        f"The crowd server at {endpoint} refused {error.operation_name}: {message}"
+    )
 
 
 def _utc(moment: datetime | None) -> datetime | None:

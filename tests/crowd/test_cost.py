@@ -1,0 +1,56 @@
+from decimal import Decimal
+
+import pytest
+
+from replicate.base.errors import UsageError
+from replicate.crowd.cost import assignment_fee, fee_table, plan_cost
+
+CROWD, MTURK = fee_table("crowd"), fee_table("mturk")
+
+
+def test_our_own_crowd_takes_nothing():
+    cost = plan_cost([48, 48, 40], 10, Decimal("0.10"), CROWD, mode="crowd")
+    assert (cost.hits, cost.images, cost.assignments) == (3, 136, 30)
+    assert (cost.reward, cost.fees, cost.total) == (Decimal("3.00"), Decimal(0), Decimal("3.00"))
+
+
+@pytest.mark.parametrize(
+    ("reward", "assignments", "fee"),
+    [
+        ("0.10", 9, "0.02"),
+        ("0.10", 10, "0.04"),
+        ("0.01", 9, "0.01"),  # the minimum
+        ("0.00", 5, "0.01"),
+        ("0.03", 10, "0.01"),
+        ("1.00", 10, "0.40"),
+    ],
+)
+def test_mturk_fees(reward, assignments, fee):
+    assert assignment_fee(Decimal(reward), assignments, MTURK) == Decimal(fee)
+
+
+def test_the_papers_batch():
+    # 10,000 images over 42 a HIT and 10 workers at $0.10, with 40 % fees
+    cost = plan_cost([48] * 239, 10, Decimal("0.10"), MTURK, mode="mturk")
+    assert cost.total == Decimal("239.00") + Decimal("95.60")
+    assert cost.as_json()["total"] == 334.6
+
+
+def test_hourly_wage_follows_from_the_pace():
+    cost = plan_cost([48], 10, Decimal("0.10"), CROWD, mode="x", seconds_per_image=2.5)
+    assert cost.hourly_wage == Decimal("3.00")  # 120 s for 10 cents
+
+
+def test_nothing_costs_nothing():
+    cost = plan_cost([], 10, Decimal("0.10"), MTURK, mode="x")
+    assert (cost.total, cost.hourly_wage) == (0, 0)
+
+
+def test_wrong_money_is_refused():
+    for reward in ("0.105", "-0.10"):
+        with pytest.raises(UsageError, match="cannot be paid"):
+            plan_cost([48], 10, Decimal(reward), CROWD, mode="x")
+    with pytest.raises(UsageError, match="at least one assignment"):
+        plan_cost([48], 0, Decimal("0.10"), CROWD, mode="x")
+    with pytest.raises(UsageError, match="no fee table"):
+        fee_table("mechanical")
