@@ -1,6 +1,6 @@
 """A self-hosted crowd: speaks the MTurk Requester API and serves HITs to people's browsers.
 
-``serve`` runs the server; ``keys`` makes requester keys and invitations. What a worker's browser
+``serve`` runs the server; ``admin`` makes requester keys and invitations. What a worker's browser
 (or a program that acts like one, without any script) meets:
 
 1. ``GET /join/<token>`` sets the session cookie and leads to ``/worker``.
