@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,13 +178,14 @@ class Study:
             self.__dict__.pop("engine").dispose()
 
 
-def init_study(root: Path, template: str, size: str = "full") -> Study:
+def init_study(root: Path, template: str, size: str = "full", seed: int | None = None) -> Study:
     """Write a study folder with its pipeline file, and open it.
 
     Args:
         root: The folder; made if it is not there.
         template: A folder of `pipelines/`: `digits`, `imagenet_v2` or `cifar10_1`.
         size: `full`, or `small` where the template has one.
+        seed: Another seed than the template's.
 
     Raises:
         UsageError: There is a pipeline file already, or no such template.
@@ -202,6 +204,8 @@ def init_study(root: Path, template: str, size: str = "full") -> Study:
             f"There is no {size} pipeline {template!r}.", f"Choose one of: {', '.join(choices)}"
         )
     text = (source / name).read_text(encoding="utf-8")
+    if seed is not None:
+        text = re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", text, count=1)
     parse_pipeline(text, source / name)
     root.mkdir(parents=True, exist_ok=True)
     for extra in sorted(source.glob("*.txt")):

@@ -203,9 +203,6 @@ class ScoreConfig(Table):
     models: tuple[str, ...] = Field(description="Model names; wildcards allowed.")
     device: str = Field("cpu", description="`cpu`, `cuda` or `cuda:N`.")
     precision: Literal["fp32"] = Field("fp32", description="The precision of the arithmetic.")
-    reencoded: bool = Field(
-        True, description="Also score the original re-encoded by our own path, as a control."
-    )
 
 
 class ReportConfig(Table):
@@ -272,7 +269,7 @@ class Pipeline(Table):
     def _classes_named_once(self) -> "Pipeline":
         if bool(self.class_) == (self.classes.wnids is not None):
             raise ValueError("name the classes in [[class]] tables or in [classes] wnids, not both")
-        taken = {"original", "original-reencoded"} & (
+        taken = {"original", "train"} & (
             {item.name for item in self.sample} | {item.name for item in self.control}
         )
         both = {item.name for item in self.sample} & {item.name for item in self.control}

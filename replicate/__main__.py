@@ -1,0 +1,6 @@
+"""`python -m replicate` is the `replicate` command."""
+
+from replicate.cli.main import main
+
+if __name__ == "__main__":
+    main()

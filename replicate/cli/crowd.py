@@ -1,0 +1,96 @@
+"""The self-hosted crowd server."""
+
+from pathlib import Path
+
+import click
+
+from replicate.base.errors import UsageError
+from replicate.cli.options import example, json_option
+from replicate.cli.output import emit
+from replicate.cli.servers import server_options
+
+DB = click.option("--db", required=True, metavar="FILE", help="The server's SQLite file.")
+
+
+@click.group()
+def crowd() -> None:
+    """Run the self-hosted crowd server: it speaks the MTurk Requester API."""
+
+
+@crowd.command(
+    epilog=example(
+        "replicate crowd serve --db crowd.db --images my-study/display --port 0 --ready-file J"
+    )
+)
+@DB
+@click.option(
+    "--images",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The display copies that pages show: the study's folder `display`.",
+)
+@click.option("--sandbox", is_flag=True, help="Simulated: ids from --seed; controls for tests.")
+@click.option("--seed", type=click.IntRange(min=0), help="With --sandbox: what ids are made from.")
+@click.option("--public-url", metavar="URL", help="The address that workers see, behind a proxy.")
+@server_options(default_port=8700)
+def serve(
+    db: str,
+    images: Path | None,
+    sandbox: bool,
+    seed: int | None,
+    public_url: str | None,
+    host: str,
+    port: int,
+    ready_file: Path | None,
+    exit_with_stdin: bool,
+) -> None:
+    """Serve the requesters' API and the workers' pages."""
+    from replicate.crowdserver.serve import serve as serve_crowd
+
+    if seed is not None and not sandbox:
+        raise UsageError("--seed means something only with --sandbox.")
+    serve_crowd(
+        db,
+        host=host,
+        port=port,
+        ready_file=ready_file,
+        images=images,
+        sandbox=sandbox,
+        seed=seed,
+        public_url=public_url,
+        exit_with_stdin=exit_with_stdin,
+    )
+
+
+@crowd.group()
+def keys() -> None:
+    """Requesters' keys."""
+
+
+@keys.command(epilog=example("replicate crowd keys add --db crowd.db --json"))
+@DB
+@json_option
+def add(db: str, as_json: bool) -> None:
+    """Make a requester's key. The secret is shown once."""
+    from replicate.crowdserver.admin import add_key
+
+    key, secret = add_key(db)
+    emit(
+        {"access_key_id": key, "secret_access_key": secret},
+        as_json,
+        f"export REPLICATE_CROWD_ACCESS_KEY_ID={key}\n"
+        f"export REPLICATE_CROWD_SECRET_ACCESS_KEY={secret}",
+    )
+
+
+@crowd.command(epilog=example("replicate crowd invite --db crowd.db --count 3"))
+@DB
+@click.option("--count", type=click.IntRange(1, 10000), default=1, show_default=True)
+@click.option("--url", metavar="URL", help="The server's address, as workers see it.")
+@json_option
+def invite(db: str, count: int, url: str | None, as_json: bool) -> None:
+    """Make invitation links, one a worker."""
+    from replicate.crowdserver.admin import invite as make_links
+
+    links = make_links(db, count, base_url=url)
+    emit({"links": links}, as_json, "\n".join(links))

@@ -1,0 +1,48 @@
+"""Options that many commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from replicate.study import Study, find_study, open_study
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """`--json`: one JSON document on standard output, nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Write one JSON document.")(
+        function
+    )
+
+
+def study_option(function: F) -> F:
+    """`-C/--study DIR`, given before or after the command's name."""
+    return click.option(
+        "-C",
+        "--study",
+        "study_dir",
+        metavar="DIR",
+        callback=_from_group,
+        help="The study folder (default: the nearest one upwards).",
+    )(function)
+
+
+def _from_group(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    return value if value is not None else ctx.find_root().obj
+
+
+def the_study(study_dir: str | None) -> Study:
+    """Open the study that is meant.
+
+    Raises:
+        MissingError: There is none.
+    """
+    return open_study(Path(study_dir) if study_dir else find_study(Path.cwd()))
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command: examples, one a line. A test runs each of them."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,96 @@
+"""Drawing, freezing and verifying test sets."""
+
+from pathlib import Path
+
+import click
+
+from replicate.cli.options import example, json_option, study_option, the_study
+from replicate.cli.output import emit
+from replicate.cli.stages import options_of, retry_options, run_one
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=example(
+        "replicate sample --plan", "replicate sample", "replicate sample freeze matched"
+    ),
+)
+@click.option("--plan", is_flag=True, help="Show what is wanted, there and missing.")
+@retry_options
+@study_option
+@json_option
+@click.pass_context
+def sample(
+    ctx: click.Context,
+    study_dir: str | None,
+    plan: bool,
+    retry: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    """Draw the test sets of the pipeline file's [[sample]] blocks.
+
+    --plan shows, per set, class and stratum, how many images are wanted and there; nothing is
+    drawn. A set that is drawn can be reviewed, then frozen; a frozen set never changes.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if plan:
+        _show_plan(study_dir, as_json)
+        return
+    run_one(study_dir, "sample", options_of(retry, reason), as_json)
+
+
+def _show_plan(study_dir: str | None, as_json: bool) -> None:
+    from replicate.stages.sample import plan
+
+    rows = plan(the_study(study_dir))
+    short = [row for row in rows if row["missing"]]
+    lines = [f"{'set':18} {'class':>10} {'stratum':>10} {'wanted':>7} {'there':>7} {'missing':>8}"]
+    lines += [
+        f"{row['set']:18} {row['class_id']:>10} {row['stratum']:>10} "
+        f"{row['wanted']:>7} {row['there']:>7} {row['missing']:>8}"
+        for row in rows
+    ]
+    lines.append(f"{len(short)} strata are short." if short else "Every stratum can be filled.")
+    emit({"strata": rows, "feasible": not short}, as_json, "\n".join(lines))
+
+
+@sample.command(epilog=example("replicate sample freeze matched"))
+@click.argument("name", metavar="SET")
+@study_option
+@json_option
+def freeze(name: str, study_dir: str | None, as_json: bool) -> None:
+    """Freeze a test set: from now on it never changes, and it may be scored."""
+    from replicate.stages.sample import freeze as freeze_set
+
+    study = the_study(study_dir)
+    with study.lock():
+        frozen = freeze_set(study, name)
+    emit(
+        {"set": frozen.name, "revision": frozen.revision, "n": frozen.n, "digest": frozen.digest},
+        as_json,
+        f"{frozen.name}-{frozen.revision} is frozen: {frozen.n} images, digest {frozen.digest}",
+    )
+
+
+@click.command(epilog=example("replicate verify my-study/sets/matched-1.json"))
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+def verify(path: Path, as_json: bool) -> None:
+    """Check that a frozen set's manifest still has the digest that it names."""
+    from replicate.sampling.manifest import read_manifest
+
+    manifest = read_manifest(path)
+    emit(
+        {
+            "path": str(path),
+            "valid": True,
+            "set": manifest.name,
+            "revision": manifest.revision,
+            "n": len(manifest.members),
+            "digest": manifest.digest,
+        },
+        as_json,
+        f"{path}: {manifest.name}-{manifest.revision}, {len(manifest.members)} images, valid",
+    )
