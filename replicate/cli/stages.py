@@ -13,7 +13,6 @@ from replicate.cli.output import emit, stage_exit_code, stage_line
 from replicate.cli.run import run_stages
 from replicate.stages.common import Options
 
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -148,6 +148,11 @@ class DedupConfig(Table):
     confirm: Literal["pixels", "none"] = Field(
         "pixels", description="Whether pixels decide about the pairs that the hash proposes."
     )
+    threshold: Fraction | None = Field(
+        None,
+        description="Mean squared pixel difference, on the scale [0, 1], up to which a pair is "
+        "a near-duplicate. Default: calibrated on the study's own images.",
+    )
     false_drops: Fraction = Field(
         0.01,
         description="The share of different images that may be dropped by mistake; the threshold "

@@ -32,7 +32,7 @@ class SampleConfig(Table):
         False, description="matched-frequency: fill a short bin from the next higher ones."
     )
     threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None, description="threshold: the smallest selection frequency."
+        None, description="threshold and quota: the smallest selection frequency."
     )
     overrides: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict, description="threshold: other thresholds, by class id."
@@ -56,8 +56,10 @@ class SampleConfig(Table):
     def _parameters(self) -> "SampleConfig":
         if self.strategy == "threshold" and self.threshold is None:
             raise ValueError("strategy 'threshold' needs a threshold, such as threshold = 0.7")
-        if self.strategy != "threshold" and (self.threshold is not None or self.overrides):
-            raise ValueError(f"threshold and overrides mean nothing to {self.strategy!r}")
+        if self.strategy not in ("threshold", "quota") and self.threshold is not None:
+            raise ValueError(f"threshold means nothing to {self.strategy!r}")
+        if self.strategy != "threshold" and self.overrides:
+            raise ValueError(f"overrides mean nothing to {self.strategy!r}")
         if self.strategy == "quota" and self.keywords is None:
             raise ValueError("strategy 'quota' needs keywords, such as keywords = 25")
         if list(self.bins) != sorted(set(self.bins)):
