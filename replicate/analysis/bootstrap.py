@@ -84,7 +84,8 @@ class ReplicationBootstrap:
     """All bootstrap intervals of one new set against the original.
 
     Attributes:
-        lines: One a scale and kind, in the order of ``SCALES`` and ``KINDS``.
+        lines: One a scale and kind, in the order of ``SCALES`` and ``KINDS``; without those
+            for which every resample is degenerate (all models alike on the original).
         gaps: One a kind, in the order of ``KINDS``.
     """
 
@@ -192,7 +193,8 @@ def replication_bootstrap(
         for kind in KINDS:
             x, y, weights = cases[kind]
             u, v = _scaled(x, original.n_images, scale), _scaled(y, new.n_images, scale)
-            lines.append(_line_interval(u, v, weights, scale, kind, level))
+            line = _line_interval(u, v, weights, scale, kind, level)
+            lines += [] if line is None else [line]
     for kind in KINDS:
         x, y, weights = cases[kind]
         gap = (weights * (x - y)).sum(axis=1) / n_models
@@ -209,14 +211,14 @@ def _scaled(accuracy: Floats, n_images: int, scale: Scale) -> Floats:
 
 def _line_interval(
     u: Floats, v: Floats, weights: Floats, scale: Scale, kind: Kind, level: float
-) -> LineInterval:
+) -> LineInterval | None:
     total = weights.sum(axis=1, keepdims=True)
     du = u - (weights * u).sum(axis=1, keepdims=True) / total
     mean_v = (weights * v).sum(axis=1) / total[:, 0]
     spread = (weights * du * du).sum(axis=1)
     good = spread > 1e-12
     if not good.any():
-        raise UsageError("All models have the same accuracy on the original: no line fits.")
+        return None
     slope = (weights * du * v).sum(axis=1)[good] / spread[good]
     intercept = mean_v[good] - slope * (u - du)[good, 0]
     return LineInterval(

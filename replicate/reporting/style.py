@@ -1,0 +1,130 @@
+"""How all figures look, and how a figure becomes SVG text.
+
+The palette is Okabe and Ito's, which people with any colour vision can tell apart; families also
+differ in their markers. One inch of every figure is drawn at the same size in the report, so that
+type is alike throughout.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK = "#1d2329"
+MUTED = "#6b7480"
+RULE = "#d5dae0"
+ORIGINAL = "#8d97a3"
+NEW = "#0072b2"
+CONTROL = "#b58900"
+ACCENT = "#d55e00"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+PIXELS_PER_INCH = 96
+FONTS = "'Inter','Helvetica Neue',Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif"
+
+_RC: Any = {
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same metrics on every machine
+    "font.size": 8.5,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "lines.linewidth": 1.4,
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 8.5,
+    "xtick.major.width": 0.7,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 8.5,
+    "ytick.major.width": 0.7,
+}
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of that many inches; use it within `styled`."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def styled() -> Any:
+    """The settings of all figures, as a context manager."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(_RC)
+
+
+def family_styles(families: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Each family's colour and marker, by its place in the alphabet.
+
+    >>> family_styles(["mlp", "cnn", "mlp"])["cnn"]
+    ('#0072b2', 'o')
+    """
+    return {
+        family: (PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
+        for i, family in enumerate(sorted(set(families)))
+    }
+
+
+def to_svg(figure: "Figure", name: str, description: str) -> str:
+    """A figure as SVG text that is the same on every run and fits into an HTML page.
+
+    Args:
+        figure: The figure.
+        name: Its name; every id in the SVG begins with it, so that many fit on one page.
+        description: What it shows, for people who cannot see it.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with mpl.rc_context({"svg.hashsalt": f"replicate:{name}"}):
+        figure.savefig(buffer, format="svg", metadata=metadata)
+    return _tidy(buffer.getvalue(), name, description)
+
+
+def _tidy(text: str, name: str, description: str) -> str:
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    prefix = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
+    text = re.sub(r'(xlink:href|href)="#', rf'\1="#{prefix}-', text)
+    text = text.replace("'DejaVu Sans', sans-serif", FONTS).replace("'DejaVu Sans'", FONTS)
+    label = escape(description, quote=True)
+    opening = f'<svg role="img" aria-label="{label}" '
+    return text.replace("<svg ", opening, 1).rstrip() + "\n"
+
+
+def limits(
+    values: Sequence[float], pad: float = 0.06, low: float = 0.0, high: float = 1.0
+) -> tuple[float, float]:
+    """The ends of an axis that shows all values with some room, within [low, high].
+
+    >>> limits([0.5, 0.6], pad=0.1)
+    (0.49, 0.61)
+    """
+    least, most = min(values), max(values)
+    room = max(most - least, 0.02) * pad
+    return max(low, round(least - room, 10)), min(high, round(most + room, 10))
