@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def _postgres_programs() -> Path | None:
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
@@ -89,3 +87,15 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "REPLICATE_SHARED_DATA",
         ):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished small demo; tests that change it copy it first."""
+    from support.command import replicate
+
+    folder = tmp_path_factory.mktemp("small") / "demo"
+    outcome = replicate("demo", "--dir", folder, "--size", "small", "--json")
+    assert outcome.code == 0, outcome.err
+    assert Path(outcome.json()["report"]).is_file()
+    return folder

@@ -63,7 +63,7 @@ EPILOG = """\b
 Examples:
   replicate demo
   replicate init my-study --from digits
-  replicate -C my-study run --until publish
+  replicate -C my-study status
 """
 
 

@@ -1,0 +1,137 @@
+"""Every command explains itself, and its examples run."""
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from support.command import environment, replicate
+
+from replicate.cli.main import COMMANDS, cli
+
+# What an example may end with other than 0: nothing is left to publish in a finished study, so a
+# cost that is confirmed there is not the cost.
+OTHER_CODES = {"replicate publish --confirm-cost 12.50": {0, 4}}
+
+
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, click.Command]]:
+    context = click.Context(group)
+    found: list[tuple[str, click.Command]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        if isinstance(command, click.Group):
+            found += _commands(command, (*path, name))
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            found.append((" ".join((*path, name)), command))
+    return found
+
+
+ALL = _commands(cli)
+
+
+def _examples(command: click.Command) -> list[str]:
+    epilog = command.epilog or ""
+    return [line.strip() for line in epilog.splitlines() if line.strip().startswith("replicate")]
+
+
+EXAMPLES = [(name, example) for name, command in ALL for example in _examples(command)]
+SERVERS = ("crowd serve", "sandbox flickr")
+
+
+@pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
+def test_help_says_what_it_does(name: str, command: click.Command) -> None:
+    assert command.help and len(command.help.strip()) > 30
+    assert _examples(command), "no example"
+    for example in _examples(command):
+        assert example.startswith(f"replicate {name}"), example
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name}: {parameter.opts} has no help"
+
+
+def test_the_table_of_commands_is_true() -> None:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None and command.name == name
+
+
+def test_top_help_imports_little() -> None:
+    code = (
+        "import sys\nfrom replicate.cli.main import main\nsys.argv = ['replicate', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'scipy', 'sqlalchemy', 'boto3', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+    assert "gather" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["status", "gather", "init", "doctor", "config", "sample"])
+def test_help_does_not_import_torch(name: str) -> None:
+    code = (
+        f"import sys\nfrom replicate.cli.main import main\nsys.argv = ['replicate', '{name}', '-h']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\nprint('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "False"
+
+
+@pytest.fixture(scope="module")
+def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every example makes sense: a finished study, and others below it."""
+    folder = tmp_path_factory.mktemp("examples") / "here"
+    shutil.copytree(small_demo, folder)
+    shutil.copytree(small_demo, folder / "replicate-demo")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [pair for pair in EXAMPLES if pair[0] not in SERVERS],
+    ids=[example for name, example in EXAMPLES if name not in SERVERS],
+)
+def test_examples_run(name: str, example: str, folder: Path) -> None:
+    words = shlex.split(example)[1:]
+    if name == "init":
+        shutil.rmtree(folder / "my-study", ignore_errors=True)
+    if "my-study" in example and name == "verify":
+        shutil.rmtree(folder / "my-study", ignore_errors=True)
+        shutil.copytree(folder / "replicate-demo", folder / "my-study")
+    outcome = replicate(*words, cwd=folder)
+    assert outcome.code in OTHER_CODES.get(example, {0}), (outcome.out, outcome.err)
+    if "--json" in words:
+        outcome.json()
+
+
+@pytest.mark.parametrize(
+    ("name", "example"), [pair for pair in EXAMPLES if pair[0] in SERVERS], ids=SERVERS
+)
+def test_examples_of_servers_run(name: str, example: str, folder: Path) -> None:
+    shutil.rmtree(folder / "photos", ignore_errors=True)
+    shutil.copytree(folder / "sandbox" / "photos", folder / "photos")
+    ready = folder / "J"
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "replicate", *shlex.split(example)[1:]]
+    process = subprocess.Popen(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            if ready.exists():
+                break
+            time.sleep(0.05)
+        found = json.loads(ready.read_text())
+        assert re.match(r"http://127\.0\.0\.1:\d+", found["endpoint"])
+        assert found["pid"] == process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    assert not ready.exists()
