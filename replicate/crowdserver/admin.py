@@ -1,12 +1,46 @@
-"""Keys of requesters and invitations of workers."""
+"""Keys of requesters and invitations of workers, made on the server's machine."""
 
+import hashlib
+import secrets
+import string
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import Connection, func, insert, select
+
+from replicate.base.errors import UsageError
+from replicate.base.randomness import token
+from replicate.crowdserver import names as ids
+from replicate.crowdserver.database import Database, setting
+from replicate.crowdserver.tables import Invitation, Key, Worker
+
+REQUESTER = "default"  # one account a server, for now; rows carry it so that more can follow
+_LETTERS = string.ascii_uppercase + string.digits
+
 
 def add_key(db: Path | str) -> tuple[str, str]:
-    """Make a requester's key: its id and its secret."""
-    raise LookupError(db)
+    """Make a requester's key. All keys of a server act for the same account.
+
+    Args:
+        db: The server's database; made if it is not there.
+
+    Returns:
+        The access key id and the secret access key, as an AWS client wants them.
+    """
+    access = "RPL" + "".join(secrets.choice(_LETTERS) for _ in range(17))
+    secret = secrets.token_urlsafe(30)
+    database = Database(db)
+    try:
+        with database.begin() as connection:
+            connection.execute(
+                insert(Key).values(
+                    access_key_id=access, secret=secret, requester=REQUESTER, created=time.time()
+                )
+            )
+    finally:
+        database.close()
+    return access, secret
 
 
 def invite(
@@ -16,5 +50,54 @@ def invite(
     names: Sequence[str] | None = None,
     base_url: str | None = None,
 ) -> list[str]:
-    """Invitation links, one for each worker; the same name gives the same link and worker."""
-    raise LookupError(db, count, names, base_url)
+    """Make invitation links, one for each worker.
+
+    A name gives the same link and the same worker every time, so that inviting again is safe.
+
+    Args:
+        db: The server's database; made if it is not there.
+        count: How many workers to invite; not used when names are given.
+        names: The workers' names. They are not kept, only keyed hashes of them.
+        base_url: The address of the server; by default the one that it was last reached by.
+
+    Returns:
+        Links, in the order of the names; paths without a host when the server never ran and no
+        address is given.
+
+    Raises:
+        UsageError: No one is invited.
+    """
+    if names is None and count < 1:
+        raise UsageError(f"{count} workers cannot be invited.", "Give --count 1 or more.")
+    database = Database(db)
+    try:
+        with database.begin() as connection:
+            base = (base_url or setting(connection, "base_url") or "").rstrip("/")
+            chosen = _new_names(connection, count) if names is None else list(names)
+            return [f"{base}/join/{_invitation(connection, database.key, n)}" for n in chosen]
+    finally:
+        database.close()
+
+
+def token_hash(invitation: str) -> str:
+    """What is kept of an invitation's token."""
+    return hashlib.sha256(invitation.encode()).hexdigest()
+
+
+def _new_names(connection: Connection, count: int) -> list[str]:
+    made = connection.execute(select(func.count()).select_from(Invitation)).scalar_one()
+    return [f"invitation {made + i + 1}" for i in range(count)]
+
+
+def _invitation(connection: Connection, key: bytes, name: str) -> str:
+    worker = ids.worker_id(key, name)
+    invitation = token(key, "invitation", name, length=32)
+    digest = token_hash(invitation)
+    known = select(Invitation.worker_id).where(Invitation.token_hash == digest)
+    if connection.execute(known).first() is None:
+        now = time.time()
+        connection.execute(insert(Worker).values(worker_id=worker, created=now))
+        connection.execute(
+            insert(Invitation).values(token_hash=digest, worker_id=worker, created=now)
+        )
+    return invitation

@@ -1,1 +1,1 @@
-"""What all pages share: image addresses, response headers, and cross-site checks."""
+"""What all pages share: response headers, body limits, signatures of cookies and forms, layout."""

@@ -1,0 +1,153 @@
+"""The crowd server as an ASGI application.
+
+Handlers run one after the other, each in one short transaction (a millisecond or less), so there
+is nothing to lock; images are answered before routing, for a page has dozens of them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from replicate.crowdserver import api
+from replicate.crowdserver.clocks import SandboxClock
+from replicate.crowdserver.site import TEMPLATES, Site
+from replicate.crowdserver.worker_pages import WorkerPages
+from replicate.crowdserver.workers import WorkerError
+from replicate.web.headers import COMMON_HEADERS, BodyLimit
+from replicate.web.pages import page
+
+MAX_BODY = 1 << 20
+log = logging.getLogger(__name__)
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(site: Site) -> ASGIApp:
+    """The whole server.
+
+    Args:
+        site: Its state. With a `SandboxClock` the clock can be moved over HTTP.
+    """
+    pages = WorkerPages(site)
+    routes = [
+        Route("/", _requester(site), methods=["POST"]),
+        Route("/", _front, methods=["GET"]),
+        Route("/health", _health, methods=["GET"]),
+        Route("/join/{token}", pages.join, methods=["GET"]),
+        Route("/worker", pages.home, methods=["GET"]),
+        Route("/worker/hits/{hit}", pages.hit, methods=["GET"]),
+        Route("/worker/hits/{hit}/question", pages.preview, methods=["GET"]),
+        Route("/worker/hits/{hit}/accept", pages.accept, methods=["POST"]),
+        Route("/worker/assignments/{assignment}", pages.task, methods=["GET"]),
+        Route("/worker/assignments/{assignment}/return", pages.give_back, methods=["POST"]),
+        Route("/worker/assignments/{assignment}/draft", pages.draft, methods=["POST"]),
+        Route("/mturk/externalSubmit", pages.submit, methods=["POST"]),
+    ]
+    if isinstance(site.clock, SandboxClock):
+        routes.append(Route("/sandbox/clock", _move_clock(site.clock), methods=["POST"]))
+    app = Starlette(
+        routes=routes,
+        exception_handlers={
+            WorkerError: _worker_error,
+            HTTPException: _http_error,
+            Exception: _fault,
+        },
+    )
+    return BodyLimit(_Images(app, site), MAX_BODY)
+
+
+class _Images:
+    """Answers ``/i/<assignment>/<token>`` and leaves all else to the application."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self._app = app
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/i/"):
+            await self._app(scope, receive, send)
+            return
+        status, headers, body = self._find(scope["path"], scope["method"])
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        sent = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.body", "body": sent})
+
+    def _find(self, path: str, method: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        parts = path.split("/")
+        if method in ("GET", "HEAD") and len(parts) == 4:
+            found = self._site.addresses.digest(parts[2], parts[3], self._site.now())
+            picture = None if found is None else self._site.pictures.get(found[0])
+            if found is not None and picture is not None:
+                keep = f"private, max-age={int(found[1])}".encode()
+                return 200, _image_headers(picture.kind, len(picture.data), keep), picture.data
+        return 404, _image_headers("text/plain", 10, b"no-store"), b"Not found\n"
+
+
+def _image_headers(kind: str, size: int, keep: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(size).encode()),
+        (b"cache-control", keep),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-security-policy", b"default-src 'none'; sandbox"),
+    ]
+
+
+def _requester(site: Site) -> Handler:
+    async def handle(request: Request) -> Response:
+        return await api.answer(site, request)
+
+    return handle
+
+
+def _move_clock(clock: SandboxClock) -> Handler:
+    async def handle(request: Request) -> Response:
+        try:
+            seconds = float((await request.json())["advance"])
+            clock.advance(seconds)
+        except (ValueError, TypeError, KeyError, OverflowError):
+            return JSONResponse({"error": 'Send {"advance": seconds}.'}, status_code=400)
+        return JSONResponse({"now": clock.now().timestamp()})
+
+    return handle
+
+
+async def _front(_request: Request) -> Response:
+    return RedirectResponse("/worker", status_code=303, headers=dict(COMMON_HEADERS))
+
+
+async def _health(_request: Request) -> Response:
+    return PlainTextResponse("ok\n", headers=dict(COMMON_HEADERS))
+
+
+async def _worker_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, WorkerError):
+        raise error
+    return page(
+        TEMPLATES,
+        "message.html.j2",
+        status=error.status,
+        title=error.title,
+        message=error.message,
+    )
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    title = "There is no such page" if status == 404 else "This does not work"
+    return page(TEMPLATES, "message.html.j2", status=status, title=title, message="")
+
+
+async def _fault(_request: Request, _error: Exception) -> Response:
+    return page(
+        TEMPLATES,
+        "message.html.j2",
+        status=500,
+        title="Something failed",
+        message="Nothing was stored. Please go back and try again.",
+    )

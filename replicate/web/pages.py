@@ -1,0 +1,39 @@
+"""Pages made from templates: everything that is filled in is escaped."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from replicate.web.headers import COMMON_HEADERS, PAGE_POLICY
+
+_LAYOUT = Path(__file__).resolve().parent / "templates"
+
+
+@lru_cache(maxsize=8)
+def environment(folder: Path) -> Environment:
+    """The templates of a folder, with the shared layout beside them."""
+    return Environment(
+        loader=FileSystemLoader([folder, _LAYOUT]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def page(folder: Path, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """One of our own pages, with the headers that all of them carry.
+
+    Args:
+        folder: Where its template is.
+        name: The template's file name.
+        status: The HTTP status.
+        **values: What is filled in.
+    """
+    html = environment(folder).get_template(name).render(status=status, **values)
+    headers = {**COMMON_HEADERS, "content-security-policy": PAGE_POLICY}
+    return HTMLResponse(html, status_code=status, headers=headers)
