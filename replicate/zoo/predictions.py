@@ -6,7 +6,6 @@ depend on: the content of the weights, the preprocessing, the precision and the 
 
 import hashlib
 import json
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from replicate.base.digests import digest_value
 from replicate.base.errors import ItemError, ReplicateError
-from replicate.base.files import atomic_path
+from replicate.zoo.arrays import read_arrays, write_arrays
 
 FORMAT = 1
 
@@ -124,15 +123,13 @@ def save(folder: Path, key: PredictionKey, predictions: Predictions, model: str)
     """
     header = {"format": FORMAT, "model": model, "digest": predictions.digest, **asdict(key)}
     path = path_of(folder, key)
-    with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        np.savez(
-            handle,
-            allow_pickle=False,
-            header=np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8),
-            classes=predictions.classes,
-            scores=predictions.scores,
-            log_sum_exp=predictions.log_sum_exp,
-        )
+    arrays: dict[str, Any] = {
+        "header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8),
+        "classes": predictions.classes,
+        "scores": predictions.scores,
+        "log_sum_exp": predictions.log_sum_exp,
+    }
+    write_arrays(path, arrays)
     return path
 
 
@@ -143,13 +140,11 @@ def read(path: Path) -> Predictions:
         ItemError: With reason ``bad_predictions``: the file is not what was written.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            found = Predictions(arrays["classes"], arrays["scores"], arrays["log_sum_exp"])
-            intact = header["digest"] == found.digest
-    except (OSError, ValueError, LookupError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise ItemError("bad_predictions", f"{path}: {error}") from error
-    except ReplicateError as error:
+        arrays = read_arrays(path)
+        header = json.loads(arrays["header"].tobytes())
+        found = Predictions(arrays["classes"], arrays["scores"], arrays["log_sum_exp"])
+        intact = header["digest"] == found.digest
+    except (OSError, ValueError, LookupError, TypeError, ReplicateError) as error:
         raise ItemError("bad_predictions", f"{path}: {error}") from error
     if not intact:
         raise ItemError("bad_predictions", f"{path}: the content does not match its digest")

@@ -1,7 +1,6 @@
 """Weights as plain arrays: files that can hold nothing else, and digests of their content."""
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import ItemError
-from replicate.base.files import atomic_path
+from replicate.zoo.arrays import read_arrays, write_arrays
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -36,15 +35,13 @@ def weights_digest(weights: Weights) -> str:
 
 
 def parameter_count(weights: Weights) -> int:
-    """How many floating-point numbers the weights hold."""
-    return sum(array.size for array in weights.values() if array.dtype.kind == "f")
+    """How many numbers a model has: all of its tensors but single values and whole numbers."""
+    return sum(a.size for a in weights.values() if a.dtype.kind == "f" and a.ndim > 0)
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write weights as an ``.npz`` of plain arrays: a whole file, or nothing."""
-    arrays: dict[str, Any] = {name: weights[name] for name in sorted(weights)}
-    with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, allow_pickle=False, **arrays)
+    """Write weights as a file of plain arrays: a whole file, or nothing."""
+    write_arrays(path, weights)
 
 
 def load_weights(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -54,7 +51,6 @@ def load_weights(path: Path) -> dict[str, npt.NDArray[Any]]:
         ItemError: With reason ``bad_weights``: missing, damaged, or holding other things.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        return read_arrays(path)
+    except (OSError, ValueError) as error:
         raise ItemError("bad_weights", f"{path}: {error}") from error
