@@ -85,7 +85,9 @@ def add(db: str, as_json: bool) -> None:
 
 @crowd.command(epilog=example("replicate crowd invite --db crowd.db --count 3"))
 @DB
-@click.option("--count", type=click.IntRange(1, 10000), default=1, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(1, 10000), default=1, show_default=True, help="How many links."
+)
 @click.option("--url", metavar="URL", help="The server's address, as workers see it.")
 @json_option
 def invite(db: str, count: int, url: str | None, as_json: bool) -> None:

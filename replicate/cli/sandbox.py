@@ -33,8 +33,16 @@ def flickr(
 
 @sandbox.command(epilog=example("replicate sandbox photos photos --number 100 --seed 1"))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--number", type=click.IntRange(min=10), default=800, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=2019, show_default=True)
+@click.option(
+    "--number", type=click.IntRange(min=10), default=800, show_default=True, help="How many photos."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=2019,
+    show_default=True,
+    help="The seed that they follow from.",
+)
 def photos(folder: Path, number: int, seed: int) -> None:
     """Make a folder of photos of digits for the local Flickr, with planted faults."""
     from replicate.sandbox.photos import ensure_photos

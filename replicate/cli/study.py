@@ -36,7 +36,9 @@ def init(folder: Path, template: str, size: str, seed: int | None, as_json: bool
     )
 
 
-@click.command(epilog=example("replicate demo", "replicate demo --dir small-demo --size small --seed 7"))
+@click.command(
+    epilog=example("replicate demo", "replicate demo --dir small-demo --size small --seed 7")
+)
 @click.option(
     "--dir",
     "folder",

@@ -42,7 +42,9 @@ def _examples(command: click.Command) -> list[str]:
     return [line.strip() for line in epilog.splitlines() if line.strip().startswith("replicate")]
 
 
-EXAMPLES = [(name, example) for name, command in ALL for example in _examples(command)]
+EXAMPLES = [
+    (name, example) for name, command in [("", cli), *ALL] for example in _examples(command)
+]
 SERVERS = ("crowd serve", "sandbox flickr")
 
 
@@ -79,8 +81,10 @@ def test_top_help_imports_little() -> None:
 @pytest.mark.parametrize("name", ["status", "gather", "init", "doctor", "config", "sample"])
 def test_help_does_not_import_torch(name: str) -> None:
     code = (
-        f"import sys\nfrom replicate.cli.main import main\nsys.argv = ['replicate', '{name}', '-h']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\nprint('torch' in sys.modules, file=sys.stderr)"
+        "import sys\nfrom replicate.cli.main import main\n"
+        f"sys.argv = ['replicate', '{name}', '-h']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == "False"
