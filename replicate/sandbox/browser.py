@@ -49,11 +49,19 @@ class Form:
 
 @dataclass(frozen=True)
 class Element:
-    """A start tag that has ``data-`` attributes; the form is the one that it holds, if any."""
+    """A start tag that a worker cares for.
+
+    Attributes:
+        tag: Its name.
+        attributes: Its attributes.
+        form: A form's own record; for a list entry, the form in it.
+        link: For a list entry, the address of the first link in it.
+    """
 
     tag: str
     attributes: dict[str, str]
     form: Form | None = None
+    link: str | None = None
 
 
 class Browser:
@@ -144,9 +152,9 @@ class Browser:
 
 
 def elements(html: str) -> list[Element]:
-    """Every start tag of a page that is an ``img``, a ``form``, or has ``data-`` attributes.
+    """What a worker cares for on a page, in its order.
 
-    An element that a form follows before the next such ``li`` is given that form.
+    Images, forms, list entries, links to a next page, and whatever has ``data-`` attributes.
 
     >>> page = '<li data-hit-id="H"><form action="/a"><input type=hidden name=c value=1></form>'
     >>> [(e.tag, e.form) for e in elements(page)]
@@ -156,7 +164,7 @@ def elements(html: str) -> list[Element]:
     parser.feed(html)
     parser.close()
     return [
-        Element(tag, attributes, parser.forms.get(index))
+        Element(tag, attributes, parser.forms.get(index), parser.links.get(index))
         for index, (tag, attributes) in enumerate(parser.found)
     ]
 
@@ -166,29 +174,34 @@ class _Parser(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found: list[tuple[str, dict[str, str]]] = []
         self.forms: dict[int, Form] = {}
+        self.links: dict[int, str] = {}
         self._item: int | None = None
         self._open: Form | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
+        place = len(self.found)
         if tag == "input":
-            hidden = attributes.get("type") == "hidden" and attributes.get("name")
-            if hidden and self._open is not None:
-                self._open.hidden[attributes["name"]] = attributes.get("value", "")
+            self._field(attributes)
             return
         if tag == "form":
-            self._open = Form(attributes.get("action", ""))
-            self.forms[len(self.found)] = self._open
+            self._open = self.forms[place] = Form(attributes.get("action", ""))
             if self._item is not None:
-                self.forms[self._item] = self._open
+                self.forms.setdefault(self._item, self._open)
         elif tag == "li":
-            self._item = len(self.found)
-        elif tag != "img" and not any(name.startswith("data-") for name in attributes):
-            return
-        self.found.append((tag, attributes))
+            self._item = place
+        elif tag == "a" and self._item is not None and "href" in attributes:
+            self.links.setdefault(self._item, attributes["href"])
+        wanted = tag in ("img", "form", "li") or attributes.get("rel") == "next"
+        if wanted or any(name.startswith("data-") for name in attributes):
+            self.found.append((tag, attributes))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._open = None
         elif tag == "li":
             self._item = None
+
+    def _field(self, attributes: dict[str, str]) -> None:
+        if self._open is not None and attributes.get("type") == "hidden" and "name" in attributes:
+            self._open.hidden[attributes["name"]] = attributes.get("value", "")

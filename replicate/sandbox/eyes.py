@@ -198,7 +198,7 @@ def reduce(data: bytes) -> npt.NDArray[np.float32] | None:
     height, width = pixels.shape
     if height % SIDE or width % SIDE:
         small = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BOX)
-        return np.asarray(small, dtype=np.float32) / 255
+        return np.asarray(np.asarray(small) / 255, dtype=np.float32)
     blocks = pixels.reshape(SIDE, height // SIDE, SIDE, width // SIDE)
     means = blocks.mean(axis=(1, 3)) / 255
     if not (blocks == blocks[:, :1, :, :1]).all():

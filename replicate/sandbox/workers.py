@@ -18,7 +18,7 @@ import numpy.typing as npt
 from replicate.base.digests import sha256_bytes
 from replicate.base.errors import ProviderError
 from replicate.base.randomness import uniform
-from replicate.sandbox.browser import Browser, Element, Form, Page, elements
+from replicate.sandbox.browser import Browser, Element, Page, elements
 from replicate.sandbox.eyes import Eyes, make_workers
 
 THREADS = 3  # one looks and judges while the server answers the others
@@ -155,8 +155,7 @@ class _Person:
             _good(browser.get(self._link), "the invitation")
             refused: set[str] = set()
             while not self._board.stop.is_set():
-                listed = _good(browser.get(self._home), "the list of work")
-                todo = [e for e in elements(listed.text) if self._mine(e, refused)]
+                todo = [entry for entry in self._listed(browser) if self._mine(entry, refused)]
                 self._board.expect(len(todo))
                 if not todo:
                     return
@@ -168,9 +167,21 @@ class _Person:
         finally:
             browser.close()
 
+    def _listed(self, browser: Browser) -> list[Element]:
+        """Every entry of the list of work, over all its pages."""
+        entries: list[Element] = []
+        address: str | None = self._home
+        while address is not None:
+            page = _good(browser.get(address), "the list of work")
+            found = elements(page.text)
+            entries += [entry for entry in found if "data-hit-id" in entry.attributes]
+            following = [e.attributes["href"] for e in found if e.attributes.get("rel") == "next"]
+            address = urljoin(page.url, following[0]) if following else None
+        return entries
+
     def _mine(self, entry: Element, refused: set[str]) -> bool:
-        hit_id = entry.attributes.get("data-hit-id")
-        if hit_id is None or hit_id in refused or entry.form is None:
+        hit_id = entry.attributes["data-hit-id"]
+        if hit_id in refused:
             return False
         if entry.attributes.get("data-state") == "running":
             return True
@@ -179,14 +190,17 @@ class _Person:
 
     def _do(self, browser: Browser, entry: Element) -> bool:
         """Accept (or go on with) a HIT and submit it; False when the server refuses."""
-        form = entry.form or Form("")
-        page = browser.post(urljoin(self._home, form.action), form.hidden)
+        if entry.form is not None:
+            page = browser.post(urljoin(self._home, entry.form.action), entry.form.hidden)
+        else:
+            page = browser.get(urljoin(self._home, entry.link))
         if page.status != 200:
             return False
         found = elements(page.text)
-        sheet = next((e.form for e in found if e.tag == "form" and e.form), None)
-        class_id = next((e.attributes["data-class-id"] for e in found
-                         if "data-class-id" in e.attributes), None)  # fmt: skip
+        sheet = next((e.form for e in found if e.form and "assignmentId" in e.form.hidden), None)
+        class_id = next(
+            (e.attributes["data-class-id"] for e in found if "data-class-id" in e.attributes), None
+        )
         if sheet is None or class_id is None:
             raise ProviderError(
                 f"The page {page.url} has no form, or does not say which class it asks for."

@@ -1,0 +1,247 @@
+"""publish: compose HITs from the pool, and put them before workers once the cost is agreed.
+
+A HIT's row is written before the crowd hears of it, and its id as soon as the crowd names it.
+Its key goes along as token, so publishing again after a crash finds the HIT that exists.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from replicate.base.errors import GuardError, MissingError
+from replicate.crowd.composition import HitPlan, Numbers, Slot, compose
+from replicate.crowd.cost import Cost, fee_table, plan_cost
+from replicate.crowd.pages import html_question, render_page
+from replicate.crowd.providers import HitRequest, Provider
+from replicate.stages.common import Context, Tally, stage
+from replicate.stages.labelling import hit_terms, mode_of, open_provider, page_text, question_key
+from replicate.store import queries
+from replicate.store.tables import Hit, HitImage
+from replicate.study import Study, StudyClass
+
+
+@stage("publish")
+def publish(context: Context) -> Tally:
+    """Publish the HITs that are missing.
+
+    Raises:
+        MissingError: There is no candidate pool.
+        GuardError: The cost was not confirmed, or is over the budget.
+    """
+    study = context.study
+    cost = plan(study)
+    with study.session() as session:
+        waiting = _in_order(study, session.scalars(_waiting()).all())
+        published = list(session.scalars(select(Hit).where(Hit.hit_id.is_not(None))).all())
+        prepared = queries.prepared_ids(session, study.steps)
+    tally = Tally(skipped=len(published), details={"mode": cost.mode, "total": str(cost.total)})
+    if not waiting:
+        return tally
+    _guard(study, cost, published, context.options.confirm_cost)
+    provider = open_provider(context)
+    provider.check()
+    hit_type = provider.hit_type(hit_terms(study))
+    displays = {image: display for image, (_, display) in prepared.items()}
+    for position, hit in enumerate(waiting):
+        context.progress("publishing HITs", position, len(waiting))
+        _publish_one(context, provider, hit_type, hit, displays)
+        tally.done += 1
+    context.progress("publishing HITs", len(waiting), len(waiting))
+    tally.notes.append(f"{tally.done} HITs published for ${cost.total} ({cost.mode}).")
+    return tally
+
+
+def plan(study: Study) -> Cost:
+    """Compose the HITs that are missing, and say what it costs to publish them.
+
+    HITs that were composed but never sent are composed anew, so that they always are what the
+    pipeline file says now. Those that the crowd has, or may have, stay as they are.
+
+    Raises:
+        MissingError: There is no candidate pool.
+        UsageError: A class has too few original images for its controls.
+    """
+    with study.session() as session:
+        if not queries.pool(session) and session.scalars(select(Hit).limit(1)).first() is None:
+            raise MissingError(
+                "There are no candidates to label.", "Run first: replicate run --until dedup"
+            )
+        _compose_missing(session, study)
+        waiting = session.scalars(_waiting()).all()
+        sizes = [_slots_of(session, hit) for hit in waiting]
+    label = study.pipeline.label
+    return plan_cost(
+        [len(slots) for slots in sizes],
+        label.assignments,
+        label.reward,
+        fee_table(label.provider),
+        mode=mode_of(study),
+    )
+
+
+def _waiting() -> Any:
+    return select(Hit).where(Hit.hit_id.is_(None))
+
+
+def _compose_missing(session: Session, study: Study) -> None:
+    # A HIT with a time but no id was on its way when a run was cut off: the crowd may have it.
+    kept = session.scalars(select(Hit).where(Hit.published_at.is_not(None))).all()
+    last: dict[str, int] = defaultdict(lambda: -1)
+    for hit in kept:
+        last[hit.class_id] = max(last[hit.class_id], hit.number)
+    shown = {
+        (row.class_id, row.image_id)
+        for row in session.execute(
+            select(Hit.class_id, HitImage.image_id)
+            .join(HitImage, HitImage.hit_key == Hit.hit_key)
+            .where(Hit.published_at.is_not(None), HitImage.role == "candidate")
+        )
+    }
+    fresh = session.scalars(select(Hit).where(Hit.published_at.is_(None))).all()
+    known = {hit.hit_key for hit in fresh}
+    plans = []
+    for wanted, candidates, positives, negatives in _classes(session, study):
+        missing = [image for image in candidates if (wanted.class_id, image) not in shown]
+        plans += _compose(study, wanted, missing, positives, negatives, last[wanted.class_id] + 1)
+    if {each.key for each in plans} == known:
+        return
+    if known:
+        stale = sorted(known)
+        session.execute(delete(HitImage).where(HitImage.hit_key.in_(stale)))
+        session.execute(delete(Hit).where(Hit.hit_key.in_(stale)))
+        session.expunge_all()
+    for each in plans:
+        session.add(_row(study, each))
+    session.flush()
+    for each in plans:
+        for slot in each.slots:
+            session.add(
+                HitImage(
+                    hit_key=each.key, slot=slot.slot_id, image_id=slot.image_id, role=slot.role
+                )
+            )
+    session.flush()
+
+
+def _classes(
+    session: Session, study: Study
+) -> list[tuple[StudyClass, list[str], list[str], list[str]]]:
+    """Each class with its candidates and its controls, all of which workers can be shown."""
+    visible = queries.prepared_ids(session, study.steps)
+    pool: dict[str, list[str]] = defaultdict(list)
+    originals: dict[str, list[str]] = defaultdict(list)
+    for member in queries.pool(session):
+        if member.image_id in visible:
+            pool[member.class_id].append(member.image_id)
+    for member in queries.set_members(session, "original"):
+        if member.image_id in visible:
+            originals[member.class_id].append(member.image_id)
+    found = []
+    for wanted in study.classes:
+        others = [wanted.similar] if wanted.similar is not None else sorted(originals)
+        positives = originals[wanted.class_id]
+        negatives = {
+            image for other in others if other != wanted.class_id for image in originals[other]
+        }
+        found.append((wanted, pool[wanted.class_id], positives, sorted(negatives - set(positives))))
+    return found
+
+
+def _compose(
+    study: Study,
+    wanted: StudyClass,
+    candidates: list[str],
+    positives: list[str],
+    negatives: list[str],
+    first_number: int,
+) -> list[HitPlan]:
+    label = study.pipeline.label
+    if not candidates:
+        return []
+    return compose(
+        wanted.class_id,
+        candidates,
+        positives,
+        negatives,
+        seed=study.seed,
+        numbers=Numbers(label.candidates, label.positive, label.negative),
+        terms={
+            **hit_terms(study).as_json(),
+            "study": study.pipeline.study.name,
+            "question": question_key(page_text(study, wanted), label.template),
+        },
+        first_number=first_number,
+    )
+
+
+def _row(study: Study, each: HitPlan) -> Hit:
+    return Hit(
+        hit_key=each.key,
+        class_id=each.class_id,
+        number=each.number,
+        assignments=study.pipeline.label.assignments,
+        reward=str(study.pipeline.label.reward),
+        status="composed",
+    )
+
+
+def _guard(study: Study, cost: Cost, published: list[Hit], confirmed: Decimal | None) -> None:
+    label = study.pipeline.label
+    spent = _spent(study, published)
+    if label.budget and spent + cost.total > label.budget:
+        raise GuardError(
+            f"Publishing {cost.hits} HITs costs ${cost.total}; with ${spent} spent already that "
+            f"is over the budget of ${label.budget}. Nothing was published.",
+            "Raise [label] budget, or label fewer candidates: [gather] per_class.",
+        )
+    # Whoever agreed to the whole also agreed to the part that a run that was cut off left over.
+    if confirmed is None or confirmed not in (cost.total, cost.total + spent):
+        said = "" if confirmed is None else f", not ${confirmed}"
+        raise GuardError(
+            f"Publishing {cost.hits} HITs ({cost.assignments} assignments, {cost.mode}) costs "
+            f"${cost.reward} for workers and ${cost.fees} fees: ${cost.total} in all{said}. "
+            "Nothing was published.",
+            f"If that is right: replicate publish --confirm-cost {cost.total}",
+        )
+
+
+def _spent(study: Study, published: list[Hit]) -> Decimal:
+    """What the published HITs cost, once all their assignments are done."""
+    table = fee_table(study.pipeline.label.provider)
+    spent = Decimal("0.00")
+    for hit in published:
+        spent += plan_cost([0], hit.assignments, Decimal(hit.reward), table, mode="").total
+    return spent
+
+
+def _publish_one(
+    context: Context, provider: Provider, hit_type: str, hit: Hit, displays: dict[str, str]
+) -> None:
+    study = context.study
+    wanted = next(each for each in study.classes if each.class_id == hit.class_id)
+    with study.session() as session:
+        slots = _slots_of(session, hit)
+        session.get_one(Hit, hit.hit_key).published_at = context.clock.now()
+    each = HitPlan(hit.class_id, hit.number, slots, hit.hit_key)
+    html = render_page(each, page_text(study, wanted), displays, study.pipeline.label.template)
+    note = f"{study.pipeline.study.name}: {hit.class_id}, page {hit.number + 1}"
+    request = HitRequest(hit.hit_key, html_question(html), note[:255])
+    hit_id = provider.publish(request, hit_type, hit_terms(study))
+    with study.session() as session:
+        row = session.get_one(Hit, hit.hit_key)
+        row.hit_id, row.status = hit_id, "published"
+
+
+def _slots_of(session: Session, hit: Hit) -> tuple[Slot, ...]:
+    rows = session.scalars(
+        select(HitImage).where(HitImage.hit_key == hit.hit_key).order_by(HitImage.slot)
+    )
+    return tuple(Slot(row.slot, row.image_id, row.role) for row in rows)  # type: ignore[arg-type]
+
+
+def _in_order(study: Study, hits: Any) -> list[Hit]:
+    places = {each.class_id: each.position for each in study.classes}
+    return sorted(hits, key=lambda hit: (places.get(hit.class_id, len(places)), hit.number))
