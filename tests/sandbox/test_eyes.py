@@ -51,7 +51,7 @@ def test_frequencies_look_like_peoples(eyes):
 
 
 def test_a_vote_depends_on_seed_worker_content_and_class_alone(eyes):
-    pictures, labels = _originals(40)
+    pictures, _ = _originals(40)
     shown = [_display(pixels) for pixels in pictures]
     again = Eyes(SEED, make_workers(SEED, 24), *digits_gallery())
     other = Eyes(SEED + 1, make_workers(SEED + 1, 24), *digits_gallery())
