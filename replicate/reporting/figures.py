@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from replicate.analysis.intervals import wilson
-from replicate.reporting.data import Comparison, FunnelStep, ReportData, SetFrequencies
+from replicate.analysis.intervals import wilson_bounds
+from replicate.reporting.data import Comparison, FunnelStep, ModelScore, ReportData, SetFrequencies
 from replicate.reporting.style import (
     ACCENT,
     CONTROL,
@@ -22,16 +23,18 @@ from replicate.reporting.style import (
     RULE,
     family_styles,
     limits,
-    new_figure,
+    new_axes,
     styled,
     to_svg,
 )
-from replicate.reporting.words import percent, percents, reasons, signed
+from replicate.reporting.words import percent, percents, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HALF, WHOLE = 5.3, 10.8
+EDGES = np.linspace(0, 1, 11)
+RANKED = 40
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,15 @@ def all_figures(data: ReportData) -> dict[str, Figure]:
     with styled():
         if data.comparisons:
             figures.append(gap_figure(data))
-            ends = _common_limits(data.comparisons)
+            ends = _common_limits(data)
             figures += [accuracy_figure(data, item, *ends) for item in data.comparisons]
+            figures += [rank_figure(item) for item in data.new_sets]
         by_name = {item.name: item for item in data.frequencies}
         original = by_name.get(data.original.name)
         if original is not None:
+            most = max(float(histogram(item).max()) for item in data.frequencies)
             figures += [
-                frequency_figure(data, original, item)
+                frequency_figure(data, original, item, most)
                 for item in data.frequencies
                 if item.role != "original"
             ]
@@ -72,16 +77,20 @@ def all_figures(data: ReportData) -> dict[str, Figure]:
 
 
 def _common_limits(
-    items: Sequence[Comparison],
+    data: ReportData,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    x = [v for i in items for s in i.scores for v in _ends(s.correct_original, s.n_original)]
-    y = [v for i in items for s in i.scores for v in _ends(s.correct_new, s.n_new)]
-    return limits(x), limits(y)
+    scores = [score for item in data.comparisons for score in item.scores]
+    ends = []
+    for side in ("original", "new"):
+        low, high = wilson_bounds(*_counts(scores, side), data.level)
+        ends.append(limits([float(low.min()), float(high.max())]))
+    return ends[0], ends[1]
 
 
-def _ends(k: int, n: int) -> tuple[float, float]:
-    found = wilson(k, n)
-    return found.low, found.high
+def _counts(scores: Sequence[ModelScore], side: str) -> tuple[list[int], list[int]]:
+    if side == "original":
+        return [s.correct_original for s in scores], [s.n_original for s in scores]
+    return [s.correct_new for s in scores], [s.n_new for s in scores]
 
 
 def accuracy_figure(
@@ -100,8 +109,7 @@ def accuracy_figure(
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(HALF, 4.3)
-    axes = figure.add_subplot()
+    figure, axes = new_axes(HALF, 4.4)
     axes.grid(True)
     ends = np.array([0.0, 1.0])
     axes.plot(100 * ends, 100 * ends, color=MUTED, lw=0.9, ls=(0, (5, 3)), zorder=1.5)
@@ -133,24 +141,17 @@ def _family_points(
     axes: "Axes", data: ReportData, item: Comparison, family: str, colour: str, marker: str
 ) -> None:
     scores = [score for score in item.scores if score.model.family == family]
-    x = np.array([score.original for score in scores])
-    y = np.array([score.new for score in scores])
-    across = [wilson(score.correct_original, score.n_original, data.level) for score in scores]
-    up = [wilson(score.correct_new, score.n_new, data.level) for score in scores]
-    axes.errorbar(
-        100 * x,
-        100 * y,
-        xerr=100 * np.array([x - [i.low for i in across], [i.high for i in across] - x]),
-        yerr=100 * np.array([y - [i.low for i in up], [i.high for i in up] - y]),
-        fmt="none",
-        ecolor=colour,
-        elinewidth=0.7,
-        alpha=0.45,
-        zorder=3,
-    )
+    x = 100 * np.array([score.original for score in scores])
+    y = 100 * np.array([score.new for score in scores])
+    k, n = _counts(scores, "original")
+    low, high = wilson_bounds(k, n, data.level)
+    axes.hlines(y, 100 * low, 100 * high, color=colour, lw=0.7, alpha=0.45, zorder=3)
+    k, n = _counts(scores, "new")
+    low, high = wilson_bounds(k, n, data.level)
+    axes.vlines(x, 100 * low, 100 * high, color=colour, lw=0.7, alpha=0.45, zorder=3)
     axes.plot(
-        100 * x,
-        100 * y,
+        x,
+        y,
         ls="",
         marker=marker,
         ms=5.2,
@@ -162,11 +163,67 @@ def _family_points(
     )
 
 
+def rank_figure(item: Comparison) -> Figure:
+    """The models' places on the original (left) and on a set (right), joined by lines.
+
+    Of a large zoo only the best `RANKED` models on the original are shown.
+    """
+    scores = item.scores[:RANKED]
+    height = 0.8 + 0.205 * len(scores)
+    room = _label_room([score.model.name for score in scores])
+    figure, axes = new_axes(HALF, height, left=room, right=room, bottom=0.1, top=0.62)
+    gap = 0.1 / (HALF - 2 * room)
+    styles = family_styles(score.model.family for score in item.scores)
+    # Models that share a place are listed below each other, in the order of their names.
+    after = sorted(scores, key=lambda score: (score.rank_new, score.rank_original))
+    for place, score in enumerate(scores):
+        left = f"{score.model.name}\u2002{score.rank_original}"
+        right = f"{score.rank_new}\u2002{score.model.name}"
+        axes.text(-gap, place, left, ha="right", va="center_baseline", fontsize=8.5)
+        other = after.index(score)
+        axes.text(1 + gap, other, right, ha="left", va="center_baseline", fontsize=8.5)
+    for family, (colour, marker) in styles.items():
+        own = [i for i, score in enumerate(scores) if score.model.family == family]
+        ends = np.array([own, [after.index(scores[i]) for i in own]])
+        moved = np.abs(ends[0] - ends[1]) > 1
+        look = {"color": colour, "marker": marker, "ms": 4.8, "mec": "white", "mew": 0.5}
+        for chosen, width in ((moved, 1.7), (~moved, 0.7)):
+            lines: list[Any] = axes.plot((0, 1), ends[:, chosen], lw=width, clip_on=False)
+            for line in lines:
+                line.set(**look)
+    axes.set_ylim(len(scores) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_axis_off()
+    for x, text, align in ((0, "original", "right"), (1, item.set.name, "left")):
+        axes.annotate(
+            text,
+            (x, 1),
+            xycoords="axes fraction",
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha=align,
+            weight="bold",
+        )
+    name = f"ranks-{item.set.name}"
+    described = f"Places of {len(scores)} models on the original and on {item.set.name}."
+    return Figure(name, to_svg(figure, name, described))
+
+
+def _label_room(labels: Sequence[str]) -> float:
+    """Inches that hold the longest of the labels."""
+    return 0.35 + 0.066 * max(len(label) for label in labels)
+
+
 def gap_figure(data: ReportData) -> Figure:
     """The mean gap of the zoo on every set, with its interval over images and models."""
     rows = list(reversed(data.comparisons))
-    figure = new_figure(WHOLE, 0.7 + 0.36 * len(rows))
-    axes = figure.add_subplot()
+    labels = [
+        f"{item.set.name} (control)" if item.set.role == "control" else item.set.name
+        for item in rows
+    ]
+    figure, axes = new_axes(
+        WHOLE, 0.9 + 0.38 * len(rows), left=_label_room(labels), right=1.9, top=0.3
+    )
     axes.axvline(0, color=MUTED, lw=0.9)
     axes.grid(True, axis="x")
     for place, item in enumerate(rows):
@@ -180,18 +237,22 @@ def gap_figure(data: ReportData) -> Figure:
         axes.plot(100 * item.mean_gap, place, "o", ms=7, mfc=colour, mec="white", mew=0.9)
         shown = percents(gap.interval) if gap else "no interval"
         axes.annotate(
-            f"{percent(item.mean_gap)}   [{shown}]",
+            f"{percent(item.mean_gap)}  [{shown}]",
             (1.0, place),
             xycoords=("axes fraction", "data"),
             xytext=(8, 0),
             textcoords="offset points",
             va="center",
         )
-    labels = [
-        f"{item.set.name} (control)" if item.set.role == "control" else item.set.name
-        for item in rows
-    ]
     axes.set_yticks(range(len(rows)), labels)
+    axes.annotate(
+        "mean  [interval]",
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(8, 4),
+        textcoords="offset points",
+        color=MUTED,
+    )
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -202,17 +263,28 @@ def gap_figure(data: ReportData) -> Figure:
     return Figure("gaps", to_svg(figure, "gaps", described))
 
 
-def frequency_figure(data: ReportData, original: SetFrequencies, item: SetFrequencies) -> Figure:
-    """Selection frequencies of a set's images, the original's beside them."""
-    figure = new_figure(HALF, 3.1)
-    axes = figure.add_subplot()
+def frequency_figure(
+    data: ReportData, original: SetFrequencies, item: SetFrequencies, most: float
+) -> Figure:
+    """Selection frequencies of a set's images, the original's beside them.
+
+    Args:
+        data: The report, for whether workers are simulated.
+        original: The original's votes.
+        item: The set's votes.
+        most: The highest bar of all sets, so that all have the same axis.
+    """
+    figure, axes = new_axes(HALF, 3.2)
     axes.grid(True, axis="y")
-    edges = np.linspace(0, 1, 11)
     for side, place, colour in ((original, -0.021, ORIGINAL), (item, 0.021, NEW)):
-        share = histogram(side, edges)
+        share = histogram(side)
         label = f"{side.name} (mean {percent(float(side.frequency.mean()))} %)"
-        axes.bar(edges[:-1] + 0.05 + place, 100 * share, 0.04, color=colour, label=label)
-    axes.set_xlim(-0.005, 1.005)
+        axes.bar(EDGES[:-1] + 0.05 + place, 100 * share, 0.04, color=colour, label=label)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 100 * most * 1.25)  # room for the legend; the same for all sets
+    axes.set_yticks(
+        [tick for tick in range(0, 101, 20 if most > 0.5 else 10) if tick <= 100 * most]
+    )
     axes.set_xticks(np.linspace(0, 1, 6))
     who = " (simulated workers)" if data.simulated else ""
     axes.set_xlabel(f"Selection frequency{who}")
@@ -228,46 +300,42 @@ def frequency_figure(data: ReportData, original: SetFrequencies, item: SetFreque
     return Figure(name, to_svg(figure, name, described))
 
 
-def histogram(item: SetFrequencies, edges: Any) -> Any:
-    """The share of a set's images in each bin of selection frequency.
+def histogram(item: SetFrequencies) -> npt.NDArray[np.float64]:
+    """The share of a set's images in each tenth of selection frequency.
 
     A bin holds its lower edge and not its upper one; the last holds both.
 
-    Args:
-        item: The set's votes.
-        edges: The bins' edges, ascending.
-
-    >>> from replicate.reporting.data import SetFrequencies
-    >>> votes = SetFrequencies("x", "new", (3, 10, 10), (10, 10, 10))
-    >>> histogram(votes, [0.0, 0.3, 1.0]).round(2).tolist()
-    [0.0, 1.0]
+    >>> votes = SetFrequencies("x", "new", (0, 3, 9, 10), (10, 10, 10, 10))
+    >>> histogram(votes).tolist()
+    [0.25, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5]
     """
     # 3 of 10 lies on the edge 0.3, though not in binary: a little is added before binning.
-    counts, _ = np.histogram(np.minimum(item.frequency + 1e-9, 1.0), bins=np.asarray(edges))
-    return counts / max(len(item.selected), 1)
+    counts, _ = np.histogram(np.minimum(item.frequency + 1e-9, 1.0), bins=EDGES)
+    return np.asarray(counts / max(len(item.selected), 1), dtype=np.float64)
 
 
 def funnel_figure(steps: Sequence[FunnelStep]) -> Figure:
     """Candidates left after every step, and those lost on the way."""
-    figure = new_figure(WHOLE, 0.5 + 0.42 * len(steps))
-    axes = figure.add_subplot()
+    names = [step.name for step in steps]
+    figure, axes = new_axes(
+        WHOLE, 0.2 + 0.4 * len(steps), left=_label_room(names), right=2.2, top=0.05, bottom=0.1
+    )
     most = max(max(step.left + sum(step.lost.values()) for step in steps), 1)
     for row, step in enumerate(steps):
         lost = sum(step.lost.values())
         axes.barh(row, step.left, 0.62, color=NEW)
         axes.barh(row, lost, 0.62, left=step.left, color=ACCENT, alpha=0.28)
-        text = f"{step.left:,}" + (f"   lost {lost:,}: {reasons(step.lost)}" if lost else "")
         axes.annotate(
-            text,
+            f"{step.left:,} left" + (f" · {lost:,} lost" if lost else ""),
             (step.left + lost, row),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             annotation_clip=False,
         )
-    axes.set_yticks(range(len(steps)), [step.name for step in steps])
+    axes.set_yticks(range(len(steps)), names)
     axes.set_ylim(len(steps) - 0.5, -0.5)
-    axes.set_xlim(0, most * 1.45)
+    axes.set_xlim(0, most)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     for side in ("bottom", "left"):

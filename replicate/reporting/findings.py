@@ -37,7 +37,7 @@ def headline(data: ReportData) -> str:
     who = "The one model" if n == 1 else f"The {n} models"
     made = f" (sampled by {main.set.strategy})" if main.set.strategy else ""
     text = (
-        f"{who} of this zoo {_gap_clause(data, main, singular=n == 1)} on {main.set.name}{made} "
+        f"{who} of this zoo {_gap_clause(data, main, singular=n == 1)} on “{main.set.name}”{made} "
         f"compared with the original test set."
     )
     if main.inversions is not None and main.inversions.n_pairs > 1:
@@ -49,17 +49,17 @@ def findings(data: ReportData) -> tuple[Finding, ...]:
     """All findings, the most important first."""
     found: list[Finding] = []
     main = primary(data)
-    found += [
-        Finding(item.set.name, _gap_sentence(data, item))
-        for item in data.new_sets
-        if item is not main
-    ]
     if main is not None and main.fits:
         found.append(Finding("Progress", _slope_sentence(data, main)))
     if main is not None:
         match = _match_sentence(data, main)
         if match:
             found.append(Finding("The match", match))
+    found += [
+        Finding(item.set.name, _gap_sentence(data, item))
+        for item in data.new_sets
+        if item is not main
+    ]
     found += [
         Finding(f"Control {item.set.name}", _gap_sentence(data, item)) for item in data.controls
     ]

@@ -52,7 +52,7 @@ def _zoo(n):
 
 
 def _info(name, role, n, **more):
-    per_class = {c: n // 10 for c in CLASSES}
+    per_class = dict.fromkeys(CLASSES, n // 10)
     return SetInfo(name, role, n, digest=f"{abs(n * 7919):064x}", per_class=per_class, **more)
 
 
