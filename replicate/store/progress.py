@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from replicate.store.tables import (
@@ -17,7 +17,7 @@ from replicate.store.tables import (
     TestSet,
 )
 
-_DONE: dict[str, Select[tuple[int]]] = {
+_DONE: dict[str, Any] = {
     "gather": select(func.count()).select_from(Candidate).where(Candidate.status == "ok"),
     "prepare": select(func.count()).select_from(PreparedImage).where(PreparedImage.status == "ok"),
     "dedup": select(func.count()).select_from(DedupDecision),
@@ -29,7 +29,7 @@ _DONE: dict[str, Select[tuple[int]]] = {
     .select_from(Run)
     .where(Run.stage == "report", Run.status == "done", Run.done > 0),
 }
-_FAILED: dict[str, Select[tuple[str | None, int]]] = {
+_FAILED: dict[str, Any] = {
     "gather": select(Candidate.reason, func.count())
     .where(Candidate.status == "failed")
     .group_by(Candidate.reason),
