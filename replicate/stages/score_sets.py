@@ -1,0 +1,184 @@
+"""Which sets are scored, in which order, and the pixels of their images.
+
+Every set is scored as it was prepared: originals, controls and candidates went through the same
+transformations, and models are trained on a train set that did so too.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.orm import Session
+
+from replicate.base.digests import digest_value
+from replicate.base.errors import ItemError, MissingError, UsageError
+from replicate.base.images import decode, grey
+from replicate.store.queries import (
+    Member,
+    members_digest,
+    newest_revision,
+    prepared_ids,
+    set_members,
+    test_set_members,
+)
+from replicate.study import Study
+
+ORIGINAL = "original"
+Role = Literal["train", "original", "control", "new"]
+
+
+@dataclass(frozen=True)
+class SetToScore:
+    """A set whose images are known but not yet read.
+
+    Attributes:
+        name: Its name.
+        role: What it is to the study.
+        digest: The digest of its manifest.
+        members: Its images and classes; predictions are kept in this order.
+        blobs: For each image, the digest of its prepared bytes, which are scored.
+        frozen: Whether it can no longer change.
+    """
+
+    name: str
+    role: Role
+    digest: str
+    members: tuple[Member, ...]
+    blobs: tuple[str, ...]
+    frozen: bool = True
+
+    @property
+    def content(self) -> str:
+        """The digest of the ordered bytes that are scored."""
+        return digest_value(list(self.blobs))
+
+
+@dataclass(frozen=True)
+class SetsToScore:
+    """All that the zoo is trained and scored on.
+
+    Attributes:
+        train: The train set.
+        sets: The original first, then the controls, then the drawn test sets.
+        missing: Test sets of the pipeline that were never drawn.
+    """
+
+    train: SetToScore
+    sets: tuple[SetToScore, ...]
+    missing: tuple[str, ...]
+
+
+def sets_to_score(session: Session, study: Study) -> SetsToScore:
+    """The sets that the pipeline names, as the store has them.
+
+    Raises:
+        MissingError: A stage before this one has not been run.
+    """
+    prepared = {image: ids[0] for image, ids in prepared_ids(session, study.steps).items()}
+    original = _members(session, ORIGINAL, prepared)
+    if not original:
+        raise MissingError(
+            "The original's images are not prepared yet.", "Run first: replicate prepare"
+        )
+    if study.pipeline.original.train is None:
+        raise MissingError(
+            "The models of the zoo are trained on the study's own train set, and there is none.",
+            "Name it in the pipeline file: [original] train",
+        )
+    train = _members(session, "train", prepared)
+    if not train:
+        raise MissingError("The train set is not prepared yet.", "Run first: replicate prepare")
+    sets = [_given(ORIGINAL, "original", original, prepared)]
+    for control in study.pipeline.control:
+        members = _members(session, control.name, prepared)
+        if not members:
+            raise MissingError(
+                f"The control set {control.name!r} is not prepared yet.",
+                "Run first: replicate gather, then: replicate prepare",
+            )
+        sets.append(_given(control.name, "control", members, prepared))
+    drawn, missing = _drawn(session, study, prepared)
+    if not drawn:
+        raise MissingError("No test set has been drawn yet.", "Run first: replicate sample")
+    return SetsToScore(_given("train", "train", train, prepared), (*sets, *drawn), missing)
+
+
+def _members(session: Session, name: str, prepared: dict[str, str]) -> list[Member]:
+    return [member for member in set_members(session, name) if member.image_id in prepared]
+
+
+def _given(name: str, role: Role, members: list[Member], prepared: dict[str, str]) -> SetToScore:
+    return SetToScore(
+        name=name,
+        role=role,
+        digest=members_digest(members),
+        members=tuple(members),
+        blobs=tuple(prepared[member.image_id] for member in members),
+    )
+
+
+def _drawn(
+    session: Session, study: Study, prepared: dict[str, str]
+) -> tuple[list[SetToScore], tuple[str, ...]]:
+    drawn: list[SetToScore] = []
+    missing: list[str] = []
+    for block in study.pipeline.sample:
+        row = newest_revision(session, block.name)
+        if row is None:
+            missing.append(block.name)
+            continue
+        members = test_set_members(session, row.name, row.revision)
+        lost = sum(member.image_id not in prepared for member in members)
+        if lost:
+            raise MissingError(
+                f"{lost} images of the test set {row.name!r} are not prepared by the steps that the"
+                " pipeline file names.",
+                "Run first: replicate prepare",
+            )
+        drawn.append(
+            SetToScore(
+                name=row.name,
+                role="new",
+                digest=row.digest,
+                members=tuple(members),
+                blobs=tuple(prepared[member.image_id] for member in members),
+                frozen=row.frozen_at is not None,
+            )
+        )
+    return drawn, tuple(missing)
+
+
+def load_pixels(study: Study, target: SetToScore) -> npt.NDArray[np.uint8]:
+    """The grey images of a set: uint8 (n, height, width).
+
+    Raises:
+        MissingError: A file is gone.
+        UsageError: A file is no image, or the images differ in size.
+    """
+    pictures: dict[str, npt.NDArray[np.uint8]] = {}
+    for blob in target.blobs:
+        if blob in pictures:
+            continue
+        try:
+            pictures[blob] = grey(decode(study.prepared.get(blob)))
+        except FileNotFoundError as error:
+            raise MissingError(
+                f"An image of the set {target.name!r} is gone: {study.prepared.path(blob)}.",
+                "Make it again: replicate prepare --retry failed",
+            ) from error
+        except ItemError as error:
+            raise UsageError(
+                f"An image of the set {target.name!r} cannot be decoded ({error}):"
+                f" {study.prepared.path(blob)}.",
+                "Delete it and make it again: replicate prepare --retry failed",
+            ) from error
+    sizes = sorted({picture.shape for picture in pictures.values()})
+    if len(sizes) != 1:
+        some = ", ".join(f"{size[1]}×{size[0]}" for size in sizes[:4])
+        raise UsageError(
+            f"The images of the set {target.name!r} have {len(sizes)} sizes ({some}); models of"
+            " the scheme small: need one.",
+            "Name a transformation in [prepare] steps that makes them alike.",
+        )
+    return np.stack([pictures[blob] for blob in target.blobs])
