@@ -101,7 +101,9 @@ def listen(host: str, port: int) -> socket.socket:
         UsageError: The address cannot be had: the port is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio sends small answers at once only on sockets that say they are TCP; without it every
+    # answer on loopback waits 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

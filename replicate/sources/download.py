@@ -8,7 +8,8 @@ a download can fail for:
 ``forbidden``        the server refuses (401, 403, 451)
 ``placeholder``      it redirects to a picture that stands in for photos that are no more
 ``not_an_image``     something else came: a web page, an unknown format
-``truncated``        the picture is cut off
+``truncated``        the picture is cut off, although all of the file came
+``cut``              the connection closed before all of the file came
 ``animated``         it has several frames
 ``empty``            nothing came
 ``too_large``        more bytes or pixels than allowed
@@ -38,7 +39,7 @@ from replicate.sources.flickr_calls import seconds_to_wait
 
 MAX_BYTES = 50_000_000
 MAX_WAIT = 120.0
-PASSING = frozenset({"timeout", "connection", "throttled", "server_error", "truncated", "empty"})
+PASSING = frozenset({"timeout", "connection", "throttled", "server_error", "cut", "empty"})
 _PLACEHOLDER = re.compile(r"/photo_unavailable[^/]*\.(png|gif|jpg)$")
 
 
@@ -169,7 +170,7 @@ class Downloader:
         except requests.Timeout as error:
             raise ItemError("timeout", str(error)) from error
         except requests.exceptions.ChunkedEncodingError as error:
-            raise ItemError("truncated", str(error)) from error
+            raise ItemError("cut", str(error)) from error
         except requests.ConnectionError as error:
             raise ItemError("connection", str(error)) from error
         except requests.RequestException as error:

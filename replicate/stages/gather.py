@@ -1,0 +1,232 @@
+"""gather: the sets that are given, and candidates for every class from the source.
+
+A class's searches and the candidates they found come in one transaction: a class that has a query
+is done. Downloads follow, in small transactions, from whatever was found and is not here yet.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import islice
+from urllib.parse import urljoin, urlsplit
+
+from sqlalchemy import func, insert, select
+
+from replicate.base.digests import digest_value
+from replicate.base.errors import GuardError, PipelineError
+from replicate.pipeline.model import GatherConfig
+from replicate.sources.flickr import SIZES, FlickrSource
+from replicate.sources.flickr_calls import keys_from_environment
+from replicate.sources.folder import FolderSource
+from replicate.sources.records import Photo, QueryPage, Window
+from replicate.sources.registry import SOURCES, Source
+from replicate.sources.terms import search_terms, split_budget
+from replicate.stages.common import Context, Tally, stage
+from replicate.stages.gather_files import download_candidates, missing_files
+from replicate.stages.gather_sets import gather_sets
+from replicate.store.tables import Candidate, Query
+from replicate.study import StudyClass
+
+
+@stage("gather")
+def gather(context: Context) -> Tally:
+    """Gather what is missing: sets, searches, files."""
+    tally = Tally()
+    gather_sets(context, tally)
+    _search(context, tally)
+    if missing_files(context):
+        base = _base(context)
+        download_candidates(context, tally, lambda url: urljoin(base, url))
+    else:
+        download_candidates(context, tally, str)
+    _summarise(context, tally)
+    return tally
+
+
+class ClassSearch:
+    """The searches for one class: its budget split over its terms.
+
+    Each term first gives its share; what some terms lack is then taken from the others, in
+    order. Pages are only asked for when they are needed.
+
+    Args:
+        source: Where to search.
+        terms: The class's search terms, at least one.
+        windows: Upload times to search, in order; empty: any.
+        budget: How many photos to choose.
+    """
+
+    def __init__(
+        self, source: Source, terms: Sequence[str], windows: Sequence[Window], budget: int
+    ) -> None:
+        self.pages: list[tuple[QueryPage, int]] = []
+        self.chosen: list[tuple[Photo, QueryPage]] = []
+        self._source, self._windows = source, windows
+        self._seen: set[str] = set()
+        streams = [self._stream(term) for term in terms]
+        for stream, share in zip(streams, split_budget(budget, len(terms)), strict=True):
+            self.chosen.extend(islice(stream, share))
+        for stream in streams:
+            self.chosen.extend(islice(stream, budget - len(self.chosen)))
+
+    def _stream(self, term: str) -> Iterator[tuple[Photo, QueryPage]]:
+        windows: Sequence[Window | None] = self._windows or [None]
+        for window in windows:
+            for page in self._source.search(term, window):
+                new = [photo for photo in page.photos if photo.id not in self._seen]
+                self._seen.update(photo.id for photo in new)
+                self.pages.append((page, len(new)))
+                for photo in new:
+                    yield photo, page
+
+
+def _search(context: Context, tally: Tally) -> None:
+    study, config = context.study, context.study.pipeline.gather
+    if config.source not in SOURCES:
+        raise PipelineError(
+            f"[gather] source = {config.source!r} is no source.",
+            f"Known sources: {', '.join(SOURCES)}",
+        )
+    with study.session() as session:
+        searched = set(session.scalars(select(Query.class_id).distinct()))
+    todo = [item for item in study.classes if item.class_id not in searched]
+    if not todo:
+        return
+    with _source(context) as source:
+        for place, item in enumerate(todo):
+            context.progress("searching", place, len(todo))
+            found = ClassSearch(source, _terms(item, config), _windows(config), config.per_class)
+            _store(context, item, found)
+            if len(found.chosen) < config.per_class:
+                tally.notes.append(
+                    f"Class {item.class_id}: {len(found.chosen)} candidates found "
+                    f"of {config.per_class} asked for."
+                )
+
+
+def _source(context: Context) -> Source:
+    config = context.study.pipeline.gather
+    if config.source == "folder":
+        if config.path is None:
+            raise PipelineError(
+                '[gather] source = "folder" needs a path.', 'Add: path = "candidates"'
+            )
+        return FolderSource(context.study.root / config.path, config.per_page)
+    endpoint = context.world.flickr_endpoint()
+    key, secret = keys_from_environment()
+    return FlickrSource(
+        endpoint,
+        key,
+        secret,
+        search_in=config.search,
+        licences=config.licences,
+        per_page=config.per_page,
+        timeout=config.timeout,
+        attempts=config.attempts,
+        calls_per_hour=config.calls_per_hour,
+        clock=context.clock,
+    )
+
+
+def _base(context: Context) -> str:
+    """What candidates' addresses are relative to."""
+    if context.study.pipeline.gather.source == "folder":
+        return context.study.root.as_uri()
+    return context.world.flickr_endpoint()
+
+
+def _terms(item: StudyClass, config: GatherConfig) -> list[str]:
+    terms = search_terms(item.name, item.synonyms, item.terms)
+    # Folders are usually named after the class's id.
+    return search_terms(item.class_id, terms) if config.source == "folder" else terms
+
+
+def _windows(config: GatherConfig) -> list[Window]:
+    return [
+        Window(_midnight(window.start), _midnight(window.end) - 1) for window in config.date_windows
+    ]
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def _store(context: Context, item: StudyClass, found: ClassSearch) -> None:
+    config = context.study.pipeline.gather
+    base = urlsplit(_base(context))
+    queries = {
+        _query_id(config.source, item, page): {
+            "query_id": _query_id(config.source, item, page),
+            "source": config.source,
+            "class_id": item.class_id,
+            "term": page.term,
+            "window_start": _iso(page.window.start) if page.window else None,
+            "window_end": _iso(page.window.end) if page.window else None,
+            "page": page.page,
+            "total": page.total,
+            "fetched": page.fetched,
+            "new": new,
+            "run_id": context.run_id,
+        }
+        for page, new in found.pages
+    }
+    candidates = [
+        {
+            "source": config.source,
+            "source_id": photo.id,
+            "class_id": item.class_id,
+            "position": position,
+            "query_id": _query_id(config.source, item, page),
+            "url": _address(photo, config.size_url, f"{base.scheme}://{base.netloc}/"),
+            "page_url": photo.page_url or None,
+            "owner": photo.owner_name or photo.owner or None,
+            "title": photo.title or None,
+            "licence": photo.licence or None,
+            "uploaded": photo.uploaded.isoformat() if photo.uploaded else None,
+            "taken": photo.taken or None,
+            "status": "found",
+            "attempts": 0,
+        }
+        for position, (photo, page) in enumerate(found.chosen)
+    ]
+    with context.study.session() as session:
+        session.execute(insert(Query), list(queries.values()))
+        if candidates:
+            session.execute(insert(Candidate), candidates)
+
+
+def _query_id(source: str, item: StudyClass, page: QueryPage) -> str:
+    window = [page.window.start, page.window.end] if page.window else None
+    return digest_value([source, item.class_id, page.term, window, page.page])
+
+
+def _address(photo: Photo, size: str, origin: str) -> str:
+    """The address of the wanted size, else of the original, else of the largest there is.
+
+    An address on the API's own server is kept relative to it, for a local Flickr has another
+    port each time. Empty if the photo has no address at all.
+    """
+    url = photo.url(size, *SIZES) or ""
+    return f"/{url.removeprefix(origin)}" if url.startswith(origin) and origin != ":///" else url
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _summarise(context: Context, tally: Tally) -> None:
+    with context.study.session() as session:
+        rows = session.execute(
+            select(Candidate.class_id, func.count().label("n"))
+            .where(Candidate.status == "ok")
+            .group_by(Candidate.class_id)
+        ).all()
+    counts = {row.class_id: row.n for row in rows}
+    by_class = {item.class_id: counts.get(item.class_id, 0) for item in context.study.classes}
+    tally.details["candidates"] = by_class
+    if not any(by_class.values()):
+        raise GuardError(
+            "No candidate was gathered for any class: the pool is empty.",
+            "Check [gather] source, the terms of the classes, date_windows and licences.",
+        )
+    if empty := [class_id for class_id, count in by_class.items() if not count]:
+        tally.notes.append(f"No candidates at all for: {', '.join(empty)}.")

@@ -1,0 +1,111 @@
+"""prepare: every image goes through the transformations of `[prepare]`, alike.
+
+Originals and candidates also get the copy that workers see; images of the train and control sets,
+which no worker sees, do not.
+"""
+
+from collections.abc import Iterator, Set
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from replicate.base.errors import ItemError, MissingError
+from replicate.sources.prepare import display_copy, find
+from replicate.sources.prepare import prepare as prepare_bytes
+from replicate.stages.common import Context, Tally, stage
+from replicate.store.tables import Candidate, PreparedImage, SetImage
+
+_BATCH = 200
+
+
+@stage("prepare")
+def prepare(context: Context) -> Tally:
+    """Prepare every image that was not prepared in this way before."""
+    study = context.study
+    for name in study.pipeline.prepare.steps:
+        find(name)
+    with study.session() as session:
+        shown, unseen = _images(session)
+        before = {
+            row.image_id: row
+            for row in session.execute(
+                select(
+                    PreparedImage.image_id,
+                    PreparedImage.status,
+                    PreparedImage.reason,
+                    PreparedImage.display_id,
+                ).where(PreparedImage.steps == study.steps)
+            )
+        }
+    if not shown:
+        raise MissingError(
+            "There are no images to prepare.", "Run the stage before first: replicate gather"
+        )
+    todo = []
+    for image_id in sorted(shown | unseen):
+        row = before.get(image_id)
+        if row is None:
+            todo.append(image_id)
+        elif row.status == "failed":
+            if context.retries(row.reason):
+                todo.append(image_id)
+        elif image_id in shown and row.display_id is None:
+            todo.append(image_id)
+    tally = Tally(skipped=len(shown | unseen) - len(todo))
+    for start in range(0, len(todo), _BATCH):
+        context.progress("preparing", start, len(todo))
+        rows = list(_prepared(context, todo[start : start + _BATCH], shown, tally))
+        with study.session() as session:
+            _store(session, rows, before.keys())
+    return tally
+
+
+def _images(session: Session) -> tuple[set[str], set[str]]:
+    """Images that workers may see, and images that they never see."""
+    sets = session.execute(
+        select(SetImage.image_id, SetImage.set_name).where(SetImage.status == "ok")
+    ).all()
+    candidates = session.scalars(select(Candidate.image_id).where(Candidate.status == "ok"))
+    shown = {row.image_id for row in sets if row.set_name == "original"}
+    shown |= {image_id for image_id in candidates if image_id is not None}
+    return shown, {row.image_id for row in sets} - shown
+
+
+def _prepared(
+    context: Context, image_ids: list[str], shown: set[str], tally: Tally
+) -> Iterator[dict[str, str | None]]:
+    study, config = context.study, context.study.pipeline.prepare
+    for image_id in image_ids:
+        row: dict[str, str | None] = {
+            "image_id": image_id,
+            "steps": study.steps,
+            "prepared_id": None,
+            "display_id": None,
+            "status": "ok",
+            "reason": None,
+        }
+        try:
+            data = prepare_bytes(_read(context, image_id), config.steps)
+            copy = display_copy(data, config.display_size) if image_id in shown else None
+        except ItemError as error:
+            row |= {"status": "failed", "reason": error.reason}
+            tally.failed[error.reason] += 1
+        else:
+            row["prepared_id"] = study.prepared.put(data)
+            row["display_id"] = study.displays.put(copy) if copy is not None else None
+            tally.done += 1
+        yield row
+
+
+def _read(context: Context, image_id: str) -> bytes:
+    try:
+        return context.study.images.get(image_id)
+    except FileNotFoundError as error:
+        raise ItemError("file_missing", f"the file of image {image_id} is gone") from error
+
+
+def _store(session: Session, rows: list[dict[str, str | None]], known: Set[str]) -> None:
+    if new := [row for row in rows if row["image_id"] not in known]:
+        session.execute(insert(PreparedImage), new)
+    if old := [row for row in rows if row["image_id"] in known]:
+        session.execute(update(PreparedImage), old)
