@@ -5,6 +5,7 @@ Its key goes along as token, so publishing again after a crash finds the HIT tha
 """
 
 from collections import defaultdict
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import GuardError, MissingError
-from replicate.crowd.composition import HitPlan, Numbers, Slot, compose
+from replicate.crowd.composition import HitPlan, Numbers, Slot, compose, plan_key
 from replicate.crowd.cost import Cost, fee_table, plan_cost
 from replicate.crowd.pages import html_question, render_page
 from replicate.crowd.providers import HitRequest, Provider
@@ -87,42 +88,72 @@ def _waiting() -> Any:
 
 
 def _compose_missing(session: Session, study: Study) -> None:
-    # A HIT with a time but no id was on its way when a run was cut off: the crowd may have it.
-    kept = session.scalars(select(Hit).where(Hit.published_at.is_not(None))).all()
-    last: dict[str, int] = defaultdict(lambda: -1)
-    for hit in kept:
-        last[hit.class_id] = max(last[hit.class_id], hit.number)
-    shown = {
-        (row.class_id, row.image_id)
-        for row in session.execute(
-            select(Hit.class_id, HitImage.image_id)
-            .join(HitImage, HitImage.hit_key == Hit.hit_key)
-            .where(Hit.published_at.is_not(None), HitImage.role == "candidate")
-        )
-    }
-    fresh = session.scalars(select(Hit).where(Hit.published_at.is_(None))).all()
-    known = {hit.hit_key for hit in fresh}
-    plans = []
+    """Compose pages for the candidates that are on none, class by class.
+
+    Pages that were composed but not sent stay as they are while they still are what the pipeline
+    file says and cover what is missing; so a run that was cut off in the middle of publishing
+    sends exactly the pages that it would have sent.
+    """
+    stored = _stored_pages(session)
     for wanted, candidates, positives, negatives in _classes(session, study):
-        missing = [image for image in candidates if (wanted.class_id, image) not in shown]
-        plans += _compose(study, wanted, missing, positives, negatives, last[wanted.class_id] + 1)
-    if {each.key for each in plans} == known:
-        return
-    if known:
-        stale = sorted(known)
-        session.execute(delete(HitImage).where(HitImage.hit_key.in_(stale)))
-        session.execute(delete(Hit).where(Hit.hit_key.in_(stale)))
-        session.expunge_all()
-    for each in plans:
-        session.add(_row(study, each))
+        pages = [page for page in stored if page.hit.class_id == wanted.class_id]
+        # A HIT with a time but no id was on its way when a run was cut off: the crowd may have it.
+        sent = [page for page in pages if page.hit.published_at is not None]
+        fresh = [page for page in pages if page.hit.published_at is None]
+        shown = {image for page in sent for image in page.candidates}
+        missing = [image for image in candidates if image not in shown]
+        terms = _terms(study, wanted)
+        if _still_right(fresh, missing, terms):
+            continue
+        _forget(session, fresh)
+        first = 1 + max((page.hit.number for page in sent), default=-1)
+        if missing:
+            plans = _compose(study, wanted, missing, positives, negatives, first)
+            _keep(session, study, plans)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A stored HIT and what it shows."""
+
+    hit: Hit
+    slots: tuple[Slot, ...]
+
+    @property
+    def candidates(self) -> set[str]:
+        return {slot.image_id for slot in self.slots if slot.role == "candidate"}
+
+
+def _stored_pages(session: Session) -> list[_Page]:
+    slots: dict[str, list[Slot]] = defaultdict(list)
+    for row in session.scalars(select(HitImage).order_by(HitImage.hit_key, HitImage.slot)):
+        slots[row.hit_key].append(Slot(row.slot, row.image_id, row.role))  # type: ignore[arg-type]
+    return [_Page(hit, tuple(slots[hit.hit_key])) for hit in session.scalars(select(Hit)).all()]
+
+
+def _still_right(fresh: list[_Page], missing: list[str], terms: dict[str, Any]) -> bool:
+    covered = {image for page in fresh for image in page.candidates}
+    return covered == set(missing) and all(
+        plan_key(page.hit.class_id, page.slots, terms) == page.hit.hit_key for page in fresh
+    )
+
+
+def _forget(session: Session, pages: list[_Page]) -> None:
+    keys = sorted(page.hit.hit_key for page in pages)
+    session.execute(delete(HitImage).where(HitImage.hit_key.in_(keys)))
+    for page in pages:
+        session.delete(page.hit)
+    session.flush()
+
+
+def _keep(session: Session, study: Study, plans: list[HitPlan]) -> None:
+    session.add_all([_row(study, each) for each in plans])
     session.flush()
     for each in plans:
-        for slot in each.slots:
-            session.add(
-                HitImage(
-                    hit_key=each.key, slot=slot.slot_id, image_id=slot.image_id, role=slot.role
-                )
-            )
+        session.add_all(
+            HitImage(hit_key=each.key, slot=slot.slot_id, image_id=slot.image_id, role=slot.role)
+            for slot in each.slots
+        )
     session.flush()
 
 
@@ -150,6 +181,22 @@ def _classes(
     return found
 
 
+def _numbers(study: Study) -> Numbers:
+    label = study.pipeline.label
+    return Numbers(label.candidates, label.positive, label.negative)
+
+
+def _terms(study: Study, wanted: StudyClass) -> dict[str, Any]:
+    """All that a page consists of besides its images; goes into its key."""
+    return {
+        **hit_terms(study).as_json(),
+        "study": study.pipeline.study.name,
+        "seed": study.seed,
+        "numbers": asdict(_numbers(study)),
+        "question": question_key(page_text(study, wanted), study.pipeline.label.template),
+    }
+
+
 def _compose(
     study: Study,
     wanted: StudyClass,
@@ -158,21 +205,14 @@ def _compose(
     negatives: list[str],
     first_number: int,
 ) -> list[HitPlan]:
-    label = study.pipeline.label
-    if not candidates:
-        return []
     return compose(
         wanted.class_id,
         candidates,
         positives,
         negatives,
         seed=study.seed,
-        numbers=Numbers(label.candidates, label.positive, label.negative),
-        terms={
-            **hit_terms(study).as_json(),
-            "study": study.pipeline.study.name,
-            "question": question_key(page_text(study, wanted), label.template),
-        },
+        numbers=_numbers(study),
+        terms=_terms(study, wanted),
         first_number=first_number,
     )
 
