@@ -18,8 +18,9 @@ import numpy.typing as npt
 from replicate.base.digests import sha256_bytes
 from replicate.base.errors import ProviderError
 from replicate.base.randomness import uniform
-from replicate.sandbox.browser import Browser, Element, Page, elements
+from replicate.sandbox.browser import Browser, Page
 from replicate.sandbox.eyes import Eyes, make_workers
+from replicate.sandbox.html import Element, elements
 
 THREADS = 3  # one looks and judges while the server answers the others
 
@@ -216,17 +217,16 @@ class _Person:
     def _judge(
         self, browser: Browser, page: Page, found: list[Element], class_id: str
     ) -> dict[str, object]:
-        slots, digests = [], []
-        for image in found:
-            slot, source = image.attributes.get("data-slot"), image.attributes.get("src")
-            if image.tag != "img" or not slot or not source:
-                continue
-            got = browser.get(urljoin(page.url, source))
+        pictures = [
+            (e.attributes["data-slot"], browser.resolve(page.url, e.attributes["src"]))
+            for e in found
+            if e.tag == "img" and "data-slot" in e.attributes and "src" in e.attributes
+        ]
+        slots, digests = [slot for slot, _ in pictures], []
+        for got in browser.images([address for _, address in pictures]):
             body = got.body if got.status == 200 else b""  # which looks broken, as in a browser
-            digest = sha256_bytes(body)
-            self._eyes.look(digest, body)
-            slots.append(slot)
-            digests.append(digest)
+            digests.append(sha256_bytes(body))
+            self._eyes.look(digests[-1], body)
         votes = self._eyes.votes(self._number, digests, class_id)
         clock, times = 0, {}
         for slot, digest, vote in zip(slots, digests, votes, strict=True):

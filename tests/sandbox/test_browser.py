@@ -1,10 +1,12 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urljoin
 
 import pytest
 
 from replicate.base.errors import ProviderError
-from replicate.sandbox.browser import Browser, Form, elements
+from replicate.sandbox.browser import Browser
+from replicate.sandbox.html import Form, elements
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -35,6 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/busy" and type(self).busy < 2:
             type(self).busy += 1
             self._answer(503)
+        elif self.path.startswith("/image/"):
+            self._answer(200, self.path.encode())
         else:
             self._answer(200, b"done")
 
@@ -82,6 +86,37 @@ def test_a_lost_connection_or_a_busy_server_is_tried_again(browser, path):
     assert browser.get(path).text == "done"
 
 
+def test_all_images_of_a_page_come_back_in_order(browser):
+    paths = [f"/image/{i}" for i in range(60)]
+    found = browser.images([browser.origin + path for path in paths])
+    assert [page.body.decode() for page in found] == paths
+    assert {page.status for page in found} == {200}
+    assert browser.images([]) == []
+
+
+def test_images_lost_on_the_way_are_asked_for_again(browser):
+    paths = ["/image/1", "/drop", "/image/2", "/busy", "/image/3"]
+    found = browser.images([browser.origin + path for path in paths])
+    assert [page.body for page in found] == [
+        b"/image/1",
+        b"done",
+        b"/image/2",
+        b"done",
+        b"/image/3",
+    ]
+
+
+def test_links_are_resolved_as_in_a_browser(browser, origin):
+    base = origin + "/a/b?c"
+    for url in ("/i/1", "i/1", "../x", "//127.0.0.1/y", "http://elsewhere/z", "?q"):
+        assert browser.resolve(base, url) == urljoin(base, url)
+
+
+def test_only_plain_http():
+    with pytest.raises(ProviderError, match="plain HTTP"):
+        Browser("https://crowd.example.org/join/x")
+
+
 def test_it_stays_with_its_server(browser):
     with pytest.raises(ProviderError, match="elsewhere"):
         browser.get("/away")
@@ -114,3 +149,11 @@ def test_forms_are_found_with_the_entry_that_holds_them():
     assert found[4].attributes["data-class-id"] == "3 <4"
     assert found[5].form == Form("/b", {"assignmentId": "A"})
     assert found[6].attributes == {"data-slot": "i01", "src": "/i/1"}
+
+
+def test_scripts_styles_and_comments_are_no_tags():
+    page = """<script>document.write('<img data-slot="x">')</script><style>a::after{content:"<li>"}
+      </style><!-- <img> --><IMG SRC='/a"b.png' data-slot=i01 alt="a > b"/><p data-x>"""
+    image, last = elements(page)
+    assert image.attributes == {"src": '/a"b.png', "data-slot": "i01", "alt": "a > b"}
+    assert (last.tag, last.attributes) == ("p", {"data-x": ""})
