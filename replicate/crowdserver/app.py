@@ -44,6 +44,7 @@ def build_app(site: Site) -> ASGIApp:
         Route("/worker/hits/{hit}/question", pages.preview, methods=["GET"]),
         Route("/worker/hits/{hit}/accept", pages.accept, methods=["POST"]),
         Route("/worker/assignments/{assignment}", pages.task, methods=["GET"]),
+        Route("/worker/assignments/{assignment}/return", pages.ask_back, methods=["GET"]),
         Route("/worker/assignments/{assignment}/return", pages.give_back, methods=["POST"]),
         Route("/worker/assignments/{assignment}/draft", pages.draft, methods=["POST"]),
         Route("/mturk/externalSubmit", pages.submit, methods=["POST"]),

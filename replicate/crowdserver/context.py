@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from replicate.crowdserver.errors import bad_value
+from replicate.crowdserver.states import Agenda
 from replicate.web.signing import signed, unsigned
 
 DEFAULT_PAGE = 10
@@ -23,12 +24,14 @@ class Context:
         key: The server's secret.
         requester: Whose request it is.
         now: The present moment, in seconds since 1970.
+        agenda: When something is due next; everything due by now has happened already.
     """
 
     connection: Connection
     key: bytes
     requester: str
     now: float
+    agenda: Agenda
 
 
 def page_size(params: dict[str, Any]) -> int:

@@ -7,7 +7,6 @@ from replicate.crowdserver import assignments, hits
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.errors import ApiError
 from replicate.crowdserver.protocol import Call
-from replicate.crowdserver.states import settle
 
 Operation = Callable[[Context, dict[str, Any]], dict[str, Any]]
 
@@ -46,5 +45,4 @@ def perform(context: Context, call: Call) -> dict[str, Any]:
             f"This server does not offer {call.operation}.",
             "AWS.MechanicalTurk.OperationNotSupported",
         )
-    settle(context.connection, context.now)
     return operation(context, call.params)

@@ -36,6 +36,7 @@ def serve(
     public_url: str | None = None,
     exit_with_stdin: bool = False,
     clock: Clock | None = None,
+    stop: threading.Event | None = None,
 ) -> None:
     """Serve the requesters' API and the workers' pages until SIGTERM, SIGINT or end of input.
 
@@ -52,6 +53,7 @@ def serve(
         exit_with_stdin: Also stop when the standard input ends, as it does when the process
             that started this one is gone, however it ended.
         clock: What the time is taken from; by default the machine's clock.
+        stop: Also stop when this is set; for a server in a thread of a program.
 
     Raises:
         UsageError: The port is in use, the database cannot be opened, or options do not fit.
@@ -72,9 +74,8 @@ def serve(
                 set_setting(connection, "base_url", url or own)
             kept = clock or (SandboxClock(database) if sandbox else SystemClock())
             site = Site(database, kept, Pictures(images), url)
-            _run(
-                _Server(_config(site, url), own, url or own, ready_file), listening, exit_with_stdin
-            )
+            server = _Server(_config(site, url), own, url or own, ready_file, stop)
+            _run(server, listening, exit_with_stdin)
         finally:
             database.close()
 
@@ -83,10 +84,16 @@ class _Server(uvicorn.Server):
     """A uvicorn server with a ready file and an orderly end."""
 
     def __init__(
-        self, config: uvicorn.Config, endpoint: str, public: str, ready_file: Path | None
+        self,
+        config: uvicorn.Config,
+        endpoint: str,
+        public: str,
+        ready_file: Path | None,
+        stop: threading.Event | None,
     ) -> None:
         super().__init__(config)
         self._ready_file = ready_file
+        self._stop_event = stop
         self._document = {
             "endpoint": endpoint,
             "worker_url": f"{public}/worker",
@@ -105,6 +112,11 @@ class _Server(uvicorn.Server):
         if self._ready_file is not None:
             self._ready_file.unlink(missing_ok=True)
         await super().shutdown(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; asked ten times a second."""
+        asked = self._stop_event is not None and self._stop_event.is_set()
+        return await super().on_tick(counter) or asked
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -157,7 +169,9 @@ def _watch_stdin(server: _Server) -> None:
 @contextmanager
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY only on sockets that name their protocol; without it every answer
+    # that is written in two pieces waits 40 ms for an acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -16,8 +16,8 @@ from replicate.crowdserver.context import Context
 from replicate.crowdserver.database import Database
 from replicate.crowdserver.images import Addresses, Issue, Pictures
 from replicate.crowdserver.questions import html_of, image_digests
-from replicate.crowdserver.states import OPEN
-from replicate.crowdserver.workers import WorkerError, task
+from replicate.crowdserver.states import OPEN, Agenda
+from replicate.crowdserver.workers import WorkerError, task, worker_exists
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 _QUESTIONS = 256  # questions kept in memory, at most 64 KiB each
@@ -39,6 +39,8 @@ class Site:
     pictures: Pictures
     public_url: str | None = None
     addresses: Addresses = field(init=False)
+    _agenda: Agenda = field(init=False, default_factory=Agenda)
+    _known: set[str] = field(init=False, default_factory=set)
     _questions: dict[str, tuple[str, list[str]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,8 +53,13 @@ class Site:
     @contextmanager
     def context(self, requester: str = REQUESTER) -> Iterator[Context]:
         """One transaction of one request."""
+        now = self.now()
+        if self._agenda.is_due(now):
+            # In a transaction of its own: what is due happens even if the request is refused.
+            with self.database.begin() as connection:
+                self._agenda.settle(connection, now)
         with self.database.begin() as connection:
-            yield Context(connection, self.database.key, requester, self.now())
+            yield Context(connection, self.database.key, requester, now, self._agenda)
 
     def origin(self, request: Request) -> str:
         """Scheme, host and port of this server, as the browser sees them.
@@ -66,6 +73,12 @@ class Site:
         if not _HOST.match(host):
             raise WorkerError(400, "Bad request", "The request names no host.")
         return f"{request.url.scheme}://{host}"
+
+    def knows(self, context: Context, worker: str) -> bool:
+        """Whether a worker was invited here."""
+        if worker not in self._known and worker_exists(context, worker):
+            self._known.add(worker)
+        return worker in self._known
 
     def question(self, hit_id: str, xml: str) -> tuple[str, list[str]]:
         """A question's HTML and the images that it names, from memory if it was read before."""

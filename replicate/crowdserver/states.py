@@ -23,10 +23,35 @@ _APPROVE = (
 )
 
 
-def settle(connection: Connection, now: float) -> None:
-    """Let due things happen: assignments whose time ran out, approvals that nobody made."""
-    connection.execute(_ABANDON, {"now": now})
-    connection.execute(_APPROVE, {"now": now})
+_NEXT = (
+    select(func.min(Assignment.deadline)).where(Assignment.state == OPEN).scalar_subquery(),
+    select(func.min(Assignment.auto_approval))
+    .where(Assignment.state == "Submitted")
+    .scalar_subquery(),
+)
+_LOOK = 1.0  # seconds after which the database is asked again, for others may have written to it
+
+
+class Agenda:
+    """Knows when something is due next, so that most requests need not ask the database."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    def expect(self, moment: float) -> None:
+        """Something is due at a moment."""
+        self._due = min(self._due, moment)
+
+    def is_due(self, now: float) -> bool:
+        """Whether something may be due."""
+        return now >= self._due
+
+    def settle(self, connection: Connection, now: float) -> None:
+        """Let due things happen: assignments whose time ran out, approvals that nobody made."""
+        connection.execute(_ABANDON, {"now": now})
+        connection.execute(_APPROVE, {"now": now})
+        moments = connection.execute(select(*_NEXT)).one()
+        self._due = min([now + _LOOK, *(moment for moment in moments if moment is not None)])
 
 
 @dataclass(frozen=True)

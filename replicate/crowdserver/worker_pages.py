@@ -1,14 +1,14 @@
 """The workers' side of the server: the pages that a browser meets."""
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from replicate.crowdserver import workers
+from replicate.crowdserver.context import Context
 from replicate.crowdserver.questions import fill_in, insert_bar
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.states import DONE, OPEN
@@ -62,14 +62,10 @@ class WorkerPages:
             running = workers.running(context, worker) if start == 0 else []
             found = workers.available(context, worker, start)
             done = workers.finished(context, worker)
-        origin = self._site.origin(request)
         return page(
             TEMPLATES,
             "home.html.j2",
-            running=[
-                (offer, _task_url(origin, str(offer.assignment_id), offer.hit_id, worker))
-                for offer in running
-            ],
+            running=running,
             available=found[: workers.PAGE],
             more=found[workers.PAGE - 1].serial if len(found) > workers.PAGE else None,
             done=done,
@@ -108,9 +104,7 @@ class WorkerPages:
         form = await request.form()
         with self._site.context() as context:
             worker = self._worker(request, context)
-            given = str(form.get("csrf", ""))
-            if not form_token_holds(self._site.database.key, worker, given):
-                raise WorkerError(403, "Please try again", "The page was out of date.")
+            self._check_form(form, worker)
             hit_id = request.path_params["hit"]
             assignment = workers.accept(context, worker, hit_id)
         return _go(_task_url(self._site.origin(request), assignment, hit_id, worker))
@@ -134,20 +128,30 @@ class WorkerPages:
             .render(
                 row=row,
                 seconds=max(0, int(row.deadline - now)),
-                token=form_token(self._site.database.key, assignment),
                 draft=_script_json(row.draft or "null"),
             )
         )
         filled = fill_in(html, addresses, origin, assignment)
         return _question(insert_bar(filled, bar), origin, framed=False)
 
+    async def ask_back(self, request: Request) -> Response:
+        """Ask whether to return an assignment."""
+        assignment = request.path_params["assignment"]
+        with self._site.context() as context:
+            worker = self._worker(request, context)
+            row = workers.task(context, assignment, worker)
+        url = _task_url(self._site.origin(request), assignment, row.hit_id, worker)
+        csrf = form_token(self._site.database.key, worker)
+        return page(TEMPLATES, "return.html.j2", row=row, url=url, csrf=csrf)
+
     async def give_back(self, request: Request) -> Response:
-        """Return an assignment. Its own token stands for the session, as its page has none."""
+        """Return an assignment."""
         assignment = request.path_params["assignment"]
         form = await request.form()
-        if not form_token_holds(self._site.database.key, assignment, str(form.get("token", ""))):
-            raise WorkerError(403, "Please try again", "The page was out of date.")
         with self._site.context() as context:
+            worker = self._worker(request, context)
+            self._check_form(form, worker)
+            workers.task(context, assignment, worker)
             workers.give_back(context, assignment)
         self._site.addresses.end(assignment)
         return _go("/worker")
@@ -173,10 +177,14 @@ class WorkerPages:
         self._site.addresses.end(found[0])
         return _go("/worker?saved=1")
 
-    def _worker(self, request: Request, context: Any) -> str:
+    def _check_form(self, form: FormData, worker: str) -> None:
+        if not form_token_holds(self._site.database.key, worker, str(form.get("csrf", ""))):
+            raise WorkerError(403, "Please try again", "The page was out of date.")
+
+    def _worker(self, request: Request, context: Context) -> str:
         cookie = request.cookies.get(COOKIE, "")
         worker = unsigned(self._site.database.key, "worker", cookie)
-        if worker is None or not workers.worker_exists(context, worker):
+        if worker is None or not self._site.knows(context, worker):
             raise WorkerError(
                 401, "Please use your invitation link", "It signs you in on this browser."
             )

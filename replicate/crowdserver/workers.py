@@ -9,7 +9,7 @@ from replicate.crowdserver import names
 from replicate.crowdserver.admin import token_hash
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.questions import answers_xml
-from replicate.crowdserver.states import DONE, OPEN, TAKEN, settle
+from replicate.crowdserver.states import DONE, OPEN, TAKEN
 from replicate.crowdserver.tables import Assignment, Hit, HitType, Invitation, Worker
 
 PAGE = 200  # HITs on one page of the list
@@ -90,7 +90,6 @@ def worker_exists(context: Context, worker: str) -> bool:
 
 def running(context: Context, worker: str) -> list[Offer]:
     """The HITs that a worker has taken up and not finished."""
-    settle(context.connection, context.now)
     query = (
         _OFFERS.add_columns(Assignment.assignment_id)
         .join(Assignment, Assignment.hit_id == Hit.hit_id)
@@ -108,7 +107,6 @@ def available(context: Context, worker: str, after: int = 0) -> list[Offer]:
         worker: The worker.
         after: The serial that the page begins after.
     """
-    settle(context.connection, context.now)
     query = _open_to(context, worker).where(Hit.serial > after).order_by(Hit.serial)
     rows = context.connection.execute(query.limit(PAGE + 1))
     return [Offer(*row) for row in rows]
@@ -120,7 +118,6 @@ def offer(context: Context, worker: str, hit_id: str) -> Offer:
     Raises:
         WorkerError: It is not available to this worker.
     """
-    settle(context.connection, context.now)
     query = _open_to(context, worker).where(Hit.hit_id == hit_id)
     row = context.connection.execute(query).first()
     if row is None:
@@ -170,7 +167,6 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
     Raises:
         WorkerError: It is over, full, or was done by this worker before.
     """
-    settle(context.connection, context.now)
     query = select(
         Hit.expires, Hit.disposed, Hit.max_assignments, TAKEN.label("taken"), HitType.duration
     ).join(HitType, HitType.hit_type_id == Hit.hit_type_id)
@@ -189,6 +185,7 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
             409, "This HIT is no longer available", "It is finished, or others are working on it."
         )
     times = {"accepted": context.now, "deadline": context.now + hit.duration}
+    context.agenda.expect(times["deadline"])
     if state is None:
         row = {"assignment_id": found, "hit_id": hit_id, "worker_id": worker, "state": OPEN}
         context.connection.execute(insert(Assignment).values(**row, **times))
@@ -212,7 +209,6 @@ def task(context: Context, assignment_id: str, worker: str | None = None) -> Row
     Raises:
         WorkerError: There is none.
     """
-    settle(context.connection, context.now)
     query = _TASK.where(Assignment.assignment_id == assignment_id)
     row = context.connection.execute(query).first()
     if row is None or (worker is not None and row.worker_id != worker):
@@ -261,12 +257,14 @@ def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) 
             "Your answer was not stored. If the HIT is still on your list, you can take it up "
             "again.",
         )
+    approval = context.now + row.auto_approval_delay
+    context.agenda.expect(approval)
     _change(
         context,
         assignment_id,
         state="Submitted",
         submitted=context.now,
-        auto_approval=context.now + row.auto_approval_delay,
+        auto_approval=approval,
         answer=answer,
         draft=None,
     )
