@@ -1,9 +1,14 @@
 """A digits study that is ready to be scored: sets gathered, prepared, drawn and frozen by hand."""
 
+import atexit
+import shutil
+import tempfile
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from replicate.base.digests import digest_rows
 from replicate.sources.digits import load_digits
@@ -43,32 +48,48 @@ models = [{models}]
 _CLASS = '[[class]]\nid = "{i}"\nname = "the digit {i}"\nterms = ["{i}"]\n'
 
 
-def make_study(root: Path, models: tuple[str, ...] = MODELS, seed: int = 7) -> Study:
-    """A study with an original, a train set, a control, and one frozen test set, ``top``."""
-    root.mkdir(parents=True)
-    named = ", ".join(f'"{name}"' for name in models)
-    text = _PIPELINE.format(seed=seed, models=named)
-    text += "".join(_CLASS.format(i=i) for i in range(10))
-    (root / "pipeline.toml").write_text(text)
+@cache
+def _template() -> Path:
+    """A study with all sets but no set drawn, made once; each test copies it."""
+    root = Path(tempfile.mkdtemp(prefix="replicate-scoring-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    _write_pipeline(root, MODELS, 7)
     study = open_study(root)
     with study.session() as session:
         for set_name, per_class in SETS.items():
             _add_set(study, session, set_name, per_class)
+    study.close()
+    return root
+
+
+def make_study(root: Path, models: tuple[str, ...] = MODELS, seed: int = 7) -> Study:
+    """A study with an original, a train set, a control, and one frozen test set, ``top``."""
+    shutil.copytree(_template(), root)
+    _write_pipeline(root, models, seed)
+    study = open_study(root)
     draw(study, "top", "test-rest", slice(0, 3))
     return study
 
 
-def _add_set(study, session, set_name, per_class):
+def _write_pipeline(root: Path, models: tuple[str, ...], seed: int) -> None:
+    named = ", ".join(f'"{name}"' for name in models)
+    text = _PIPELINE.format(seed=seed, models=named)
+    text += "".join(_CLASS.format(i=i) for i in range(10))
+    (root / "pipeline.toml").write_text(text)
+
+
+def _add_set(study: Study, session: Session, set_name: str, per_class: int) -> None:
     seen = dict.fromkeys("0123456789", 0)
+    images: dict[str, Image] = {}
+    prepared, rows = [], []
     for position, item in enumerate(load_digits(set_name)):
         if seen[item.class_id] == per_class:
             continue
         seen[item.class_id] += 1
         image_id, prepared_id = study.images.put(item.data), study.prepared.put(item.data)
-        if session.get(Image, image_id) is None:
-            session.add(Image(image_id=image_id, width=8, height=8, n_bytes=len(item.data)))
-            session.flush()
-            session.add(
+        if image_id not in images:
+            images[image_id] = Image(image_id=image_id, width=8, height=8, n_bytes=len(item.data))
+            prepared.append(
                 PreparedImage(
                     image_id=image_id,
                     steps=study.steps,
@@ -77,7 +98,7 @@ def _add_set(study, session, set_name, per_class):
                     status="ok",
                 )
             )
-        session.add(
+        rows.append(
             SetImage(
                 set_name=set_name,
                 name=item.name,
@@ -87,6 +108,9 @@ def _add_set(study, session, set_name, per_class):
                 status="ok",
             )
         )
+    for part in (list(images.values()), prepared, rows):
+        session.add_all(part)
+        session.flush()
 
 
 def draw(study: Study, name: str, source: str, part: slice, frozen: bool = True, revision: int = 1):
