@@ -76,13 +76,17 @@ class BlobStore:
         digest = sha256_bytes(data)
         target = self.path(digest)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".{digest}.{secrets.token_hex(4)}.partial")
             try:
-                temporary.write_bytes(data)
+                try:
+                    temporary.write_bytes(data)
+                except FileNotFoundError:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    temporary.write_bytes(data)
                 temporary.replace(target)
-            finally:
+            except BaseException:
                 temporary.unlink(missing_ok=True)
+                raise
         return digest
 
     def get(self, digest: str) -> bytes:

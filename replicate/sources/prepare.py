@@ -4,7 +4,6 @@ A name such as ``digits-8x8@1`` never changes its meaning: a better version gets
 """
 
 import difflib
-import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -120,9 +119,7 @@ def display_copy(data: bytes, size: int) -> bytes:
     pixels = np.asarray(image.resize(shape, Image.Resampling.BICUBIC), dtype=np.uint8)
     if pixels.ndim == 3 and bool((pixels == pixels[:, :, :1]).all()):
         pixels = np.ascontiguousarray(pixels[:, :, 0])
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
+    return encode_png(pixels)
 
 
 register("identity@1", identity)
