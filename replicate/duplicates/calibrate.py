@@ -1,14 +1,14 @@
 """Thresholds that are measured, not guessed.
 
 Known near-duplicates are made from the reference images by a function that is handed in; images
-known to be different are handed in too, or else each reference image is held against the others.
-Both go the whole way, through hash and pixels. The threshold lies half-way between what the
-planted near-duplicates need and the widest that drops no more different images than is allowed;
-where they need more than is allowed, it is the widest that is allowed.
+known to be different are handed in too, or else each image is held against all others of its set.
+Both go the whole way, through hash and pixels. The threshold is three times what the planted
+near-duplicates need (real ones have a longer tail than any sample of planted ones), but never
+more than what keeps to the share of different images that may be dropped by mistake.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
-from replicate.duplicates.confirm import Thresholds, contrast_free
+from replicate.duplicates.confirm import Thresholds, moved_a_little
 from replicate.duplicates.hashing import phash_stack
 from replicate.duplicates.search import distances, pairs_within
 
@@ -24,6 +24,8 @@ Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Edit = Callable[[Pixels, np.random.Generator], Pixels]
 
+_MARGIN = 3.0  # of the threshold over the farthest planted near-duplicate
+_CLEAR = 0.9  # share of the planted near-duplicates that count as clear ones
 _CHUNK = 4096
 
 
@@ -39,6 +41,7 @@ class Calibration:
         recall: Share of them that hash and pixels together find, in [0, 1].
         hash_recall: Share of them that the hash proposes at that radius.
         needed: The largest pixel distance of a planted near-duplicate that the hash proposes.
+        clear: Nine of ten planted near-duplicates are nearer than this to their originals.
         needed_radius: The largest hash distance of a planted near-duplicate, in bits.
         n_different: How many different images were tried.
         false_rate: Share of them that would be dropped, in [0, 1].
@@ -52,6 +55,7 @@ class Calibration:
     recall: float
     hash_recall: float
     needed: float
+    clear: float
     needed_radius: int
     n_different: int
     false_rate: float
@@ -109,31 +113,81 @@ def calibrate(
     own = reference[chosen]
     planted = edit(own, random)
     bits_apart = distances(phash_stack(own, bits), phash_stack(planted, bits))
-    pixels_apart = contrast_free(own, planted)
+    pixels_apart = moved_a_little(own, planted)
     proposed = bits_apart <= radius
+    needed = float(pixels_apart[proposed].max(initial=0.0))
+    clear = float(np.quantile(pixels_apart[proposed], _CLEAR)) if proposed.any() else 0.0
     if different is None:
-        itself = np.sort(random.permutation(len(reference))[:probes])
-        nearest = nearest_distance(
-            reference, reference[itself], radius=radius, bits=bits, itself=itself
-        )
+        nearest = _nearest_other(reference, radius, bits, clear, random, probes)
     else:
         nearest = nearest_distance(reference, different, radius=radius, bits=bits)
-    needed = float(pixels_apart[proposed].max(initial=0.0))
     allowed = widest_threshold(nearest, max_false)
-    sure = (needed + allowed) / 2.0 if needed <= allowed else allowed
+    sure = min(_MARGIN * needed, allowed)
     return Calibration(
         sure=sure,
-        different=max(needed, allowed),
+        different=max(needed, sure),
         radius=radius,
         n_planted=len(planted),
         recall=float((proposed & (pixels_apart <= sure)).mean()),
         hash_recall=float(proposed.mean()),
         needed=needed,
+        clear=clear,
         needed_radius=int(bits_apart.max(initial=0)),
         n_different=len(nearest),
-        false_rate=float((nearest <= sure).mean()),
+        false_rate=_share(nearest, sure),
         allowed=allowed,
     )
+
+
+def tightened(
+    calibration: Calibration,
+    images: Pixels,
+    *,
+    seed: int,
+    bits: int = 64,
+    max_false: float = 0.01,
+    probes: int = 2000,
+) -> Calibration:
+    """The calibration for pairs within another set, whose images may be more alike.
+
+    Each image is held against all others of the set; the threshold only ever gets smaller.
+
+    Args:
+        calibration: What was measured on the reference images.
+        images: Prepared images of the other set, shape (m, height, width).
+        seed: The study's seed.
+        bits: 64 or 256.
+        max_false: Share of its images that may be dropped by mistake, in [0, 1).
+        probes: How many of them are looked at, at most.
+    """
+    random = stream(seed, "duplicates", "tightened")
+    nearest = _nearest_other(images, calibration.radius, bits, calibration.clear, random, probes)
+    allowed = widest_threshold(nearest, max_false)
+    sure = min(calibration.sure, allowed)
+    return replace(
+        calibration,
+        sure=sure,
+        allowed=allowed,
+        n_different=len(nearest),
+        false_rate=_share(nearest, sure),
+    )
+
+
+def _share(nearest: Floats, threshold: float) -> float:
+    return float((nearest <= threshold).mean()) if len(nearest) else 0.0
+
+
+def _nearest_other(
+    images: Pixels, radius: int, bits: int, clear: float, random: np.random.Generator, probes: int
+) -> Floats:
+    """Distances of a set's images to the nearest other one, without those that are copies.
+
+    A set may hold copies of its own images. Whatever is as near as a clear near-duplicate is
+    taken for one, and left out: it says nothing about different images.
+    """
+    itself = np.sort(random.permutation(len(images))[:probes])
+    nearest = nearest_distance(images, images[itself], radius=radius, bits=bits, itself=itself)
+    return nearest[nearest > clear]
 
 
 def nearest_distance(
@@ -164,7 +218,7 @@ def nearest_distance(
         if itself is not None:
             other = one != itself[two]
             one, two = one[other], two[other]
-        np.minimum.at(nearest, two, contrast_free(reference[one], images[two]))
+        np.minimum.at(nearest, two, moved_a_little(reference[one], images[two]))
     return nearest
 
 
@@ -180,6 +234,8 @@ def widest_threshold(nearest: Floats, max_false: float) -> float:
     >>> widest_threshold(np.array([0.1, 0.2, 0.3, 0.4]), 0.25) > 0.1999
     True
     """
+    if len(nearest) == 0:
+        return 1.0
     spared = int(np.floor(max_false * len(nearest) + 1e-9))
     first_too_many = float(np.sort(nearest)[spared])
     return float(np.clip(np.nextafter(first_too_many, -np.inf), 0.0, 1.0))

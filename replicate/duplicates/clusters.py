@@ -84,7 +84,11 @@ def components(n: int, first: Index, second: Index) -> Index:
     return np.array([root(node) for node in range(n)], dtype=np.int64)
 
 
-def resolve(candidates: Sequence[tuple[str, str]], edges: Sequence[Edge]) -> list[Drop]:
+def resolve(
+    candidates: Sequence[tuple[str, str]],
+    edges: Sequence[Edge],
+    settled: frozenset[str] = frozenset(),
+) -> list[Drop]:
     """Which candidates to drop, by the paper's rule, each with the pair that caused it.
 
     Components are settled in the order of their smallest id; a class's count of good candidates
@@ -95,6 +99,8 @@ def resolve(candidates: Sequence[tuple[str, str]], edges: Sequence[Edge]) -> lis
         candidates: (image id, class id) of every candidate; a candidate that was found for
             several classes is there once for each.
         edges: Confirmed pairs only.
+        settled: Candidates that were kept before, when the pool was smaller; they stay (people
+            may have labelled them), and of their components nothing else does.
 
     Returns:
         One drop an image, sorted by image id. A kept candidate stays for all its classes.
@@ -117,14 +123,17 @@ def resolve(candidates: Sequence[tuple[str, str]], edges: Sequence[Edge]) -> lis
     undecided: list[list[_Node]] = []
     good = Counter(class_id for named in classes.values() for class_id in named)
     for _, component in sorted(members.items()):
-        sources = [node for node in component if node[0]]
-        if sources:
-            drops += _settle(component, sources, None, neighbours, classes, good)
+        references = [node for node in component if node[0]]
+        stay = [node for node in component if not node[0] and node[1] in settled]
+        if references or stay:
+            keeper = None if references else min(stay)[1]
+            sources = [*references, *stay]
+            drops += _settle(component, sources, keeper, neighbours, classes, good)
         else:
             undecided.append(component)
     for component in undecided:
-        keeper = min(component, key=lambda n: min((good[c], c, n[1]) for c in classes[n[1]]))
-        drops += _settle(component, [keeper], keeper[1], neighbours, classes, good)
+        chosen = min(component, key=lambda n: min((good[c], c, n[1]) for c in classes[n[1]]))
+        drops += _settle(component, [chosen], chosen[1], neighbours, classes, good)
     return sorted(drops, key=lambda drop: drop.image_id)
 
 

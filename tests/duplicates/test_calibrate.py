@@ -10,7 +10,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.calibrate import calibrate, nearest_distance, widest_threshold
+from replicate.duplicates.calibrate import (
+    calibrate,
+    nearest_distance,
+    tightened,
+    widest_threshold,
+)
 
 
 def photo_and_back(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -39,7 +44,8 @@ def test_real_digits_all_planted_found_and_few_others_dropped(digits: np.ndarray
     )
     assert found.recall == 1.0
     assert found.false_rate <= 0.01
-    assert found.needed < found.sure < found.allowed == found.different
+    assert found.clear <= found.needed < found.sure <= found.allowed
+    assert found.sure == found.different
     fresh = photo_and_back(reference[500:], np.random.default_rng(9))
     nearest = nearest_distance(reference, fresh, radius=16)
     assert (nearest <= found.sure).mean() >= 0.995
@@ -75,6 +81,25 @@ def test_references_stand_in_for_different_images(digits: np.ndarray) -> None:
     assert found.false_rate <= 0.01
     copies = nearest_distance(doubled, digits[:9], radius=0, itself=np.arange(9))
     assert copies.tolist() == [0.0] * 9
+
+
+def test_a_set_of_more_alike_images_gets_a_smaller_threshold(digits: np.ndarray) -> None:
+    """Images in nearly equal pairs, no copies: the reference threshold would drop half."""
+    found = calibrate(digits[:400], photo_and_back, radius=16, seed=2, sample=50)
+    alike = digits[400:600].copy()
+    twins = np.clip(alike.astype(int) + 24 * (np.indices(alike.shape).sum(axis=0) % 2), 0, 255)
+    both = np.concatenate([alike, twins.astype(np.uint8)])
+    tight = tightened(found, both, seed=2)
+    assert tight.sure < found.sure
+    assert tight.false_rate <= 0.01
+    assert tight.needed == found.needed
+
+
+def test_copies_in_a_set_do_not_spoil_its_threshold(digits: np.ndarray) -> None:
+    found = calibrate(digits[:400], photo_and_back, radius=16, seed=2, sample=50)
+    clean = digits[400:800]
+    copied = np.concatenate([clean, clean[:40]])
+    assert tightened(found, copied, seed=2).sure > 0.8 * tightened(found, clean, seed=2).sure
 
 
 def test_the_same_seed_measures_the_same(digits: np.ndarray) -> None:

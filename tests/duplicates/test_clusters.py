@@ -69,6 +69,19 @@ def test_counts_go_down_as_candidates_are_dropped() -> None:
     }
 
 
+def test_what_was_kept_before_stays() -> None:
+    pool = [("a", "0"), ("b", "0"), ("c", "0")]
+    chain = [Edge("a", "b", False, 0.1), Edge("b", "c", False, 0.1)]
+    drops = resolve(pool, chain, settled=frozenset("c"))
+    assert [(drop.image_id, drop.keeper) for drop in drops] == [("a", "c"), ("b", "c")]
+    late = [*chain, Edge("ref", "a", True, 0.1)]
+    drops = resolve(pool, late, settled=frozenset("c"))
+    assert [(drop.image_id, drop.cause) for drop in drops] == [
+        ("a", "reference"),
+        ("b", "reference"),
+    ]
+
+
 def test_ties_go_to_the_class_id_then_to_the_image_id() -> None:
     pool = [("b", "1"), ("a", "1"), ("c", "0"), ("d", "0")]
     cross = resolve(pool, [Edge("a", "c", False, 0.1)])
