@@ -279,7 +279,8 @@ class Labelling:
         votes: Votes that count.
         control_accuracy: Share of right answers on controls among all workers; None if unknown.
         icc: Intra-class correlation of the pool's votes; NaN if it cannot be told.
-        cost: What was paid, as text with its currency; empty if unknown.
+        cost: Rewards for all assignments but rejected ones, without fees, as text with its
+            currency; empty if unknown.
     """
 
     hits: int

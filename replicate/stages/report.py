@@ -1,0 +1,274 @@
+"""report: everything that was stored, as one page, its figures and its tables.
+
+The report is made from the store alone, so it can be made again anywhere. It is written anew only
+when something that it shows has changed: the pipeline, the sets, the votes, the predictions, or
+what was lost on the way.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from replicate import __version__
+from replicate.analysis.votes import HeldoutDifference
+from replicate.base.digests import digest_value
+from replicate.base.errors import MissingError
+from replicate.pipeline import pipeline_digest
+from replicate.reporting.compare import compare
+from replicate.reporting.data import (
+    FunnelStep,
+    Labelling,
+    Provenance,
+    ReportData,
+    Samples,
+    SetFrequencies,
+    SetInfo,
+)
+from replicate.reporting.page import is_current, write_report
+from replicate.stages.common import Context, Tally, library_versions, stage
+from replicate.stages.report_material import (
+    Votes,
+    any_simulated,
+    funnel,
+    heldout,
+    labelling,
+    run_rows,
+    samples,
+)
+from replicate.stages.report_scores import Scores, read_scores, score_rows
+from replicate.stages.score_sets import ORIGINAL, SetToScore, sets_to_score
+from replicate.store.queries import (
+    Member,
+    frequencies,
+    newest_revision,
+    pool,
+    predictions_digest,
+    prepared_ids,
+    votes_digest,
+)
+from replicate.store.tables import TestSet, TestSetImage
+from replicate.study import Study
+
+_LAYOUT = 1  # of the report itself: another number makes all older reports stale
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the report shows and is quick to read: enough to know whether anything changed.
+
+    Attributes:
+        sets: The scored sets, the original first.
+        infos: What the report says of each, by name.
+        votes: The votes that count, by (image, class).
+        heldouts: By new set, the difference on held-out votes.
+        pool: The candidate pool.
+        funnel: What became of the candidates.
+        labelling: How the votes came about.
+        scores: Which predictions there are.
+        votes_digest: The digest of all votes.
+        predictions_digest: The digest of all predictions.
+    """
+
+    sets: tuple[SetToScore, ...]
+    infos: dict[str, SetInfo]
+    votes: Votes
+    heldouts: dict[str, HeldoutDifference]
+    pool: list[Member]
+    funnel: tuple[FunnelStep, ...]
+    labelling: Labelling | None
+    scores: Scores
+    votes_digest: str
+    predictions_digest: str
+
+    def key(self, study: Study) -> str:
+        """The digest of everything that the report shows, but for the runs and their times."""
+        shown = (self.infos, self.heldouts, self.funnel, self.labelling, self.scores)
+        return digest_value(
+            [
+                _LAYOUT,
+                __version__,
+                pipeline_digest(study.pipeline),
+                study.loaded.text,
+                self.votes_digest,
+                self.predictions_digest,
+                repr(shown),
+            ]
+        )
+
+
+@stage("report")
+def report(context: Context) -> Tally:
+    """Write the report, unless the one that is there shows the same."""
+    study = context.study
+    with study.session() as session:
+        stored = _stored(session, study)
+        key = stored.key(study)
+        if is_current(study.report_dir, key):
+            return Tally(skipped=1)
+        context.progress("comparing models")
+        data = _data(session, context, stored)
+    context.progress("writing the report")
+    files = write_report(data, study.report_dir, key)
+    missing = sorted({f"{item.model} on {item.set_name}" for item in data.exclusions})
+    return Tally(
+        done=1,
+        details={"figures": len(files.figures), "tables": len(files.tables), "left_out": missing},
+        notes=[f"The report: {files.html}"],
+    )
+
+
+def _stored(session: Session, study: Study) -> _Stored:
+    sets = sets_to_score(session, study).sets
+    votes = {Member(f.image_id, f.class_id): f for f in frequencies(session)}
+    scores = score_rows(session, study, sets)
+    if not scores.on(ORIGINAL):
+        raise MissingError(
+            "No model has been scored on the original yet.", "Run first: replicate score"
+        )
+    expected = {control.name: control.expect for control in study.pipeline.control}
+    infos, heldouts = {}, {}
+    for each in sets:
+        row = newest_revision(session, each.name) if each.role == "new" else None
+        infos[each.name] = _info(session, each, row, expected, scores)
+        held = heldout(row, study.pipeline.report.level)
+        if held is not None:
+            heldouts[each.name] = held
+    drawn = [each.members for each in sets if each.role == "new"]
+    return _Stored(
+        sets,
+        infos,
+        votes,
+        heldouts,
+        pool(session),
+        funnel(session, study, votes, drawn),
+        labelling(session, votes),
+        scores,
+        votes_digest(session) or "",
+        predictions_digest(session) or "",
+    )
+
+
+def _info(
+    session: Session,
+    each: SetToScore,
+    row: TestSet | None,
+    expected: dict[str, str],
+    scores: Scores,
+) -> SetInfo:
+    filled = 0
+    if row is not None:
+        images = select(func.count()).where(
+            TestSetImage.name == row.name,
+            TestSetImage.revision == row.revision,
+            TestSetImage.filled,
+        )
+        filled = session.scalar(images) or 0
+    return SetInfo(
+        name=each.name,
+        role="original" if each.role == "train" else each.role,
+        n=len(each.members),
+        digest=each.digest,
+        strategy=row.strategy if row else "",
+        parameters={key: _shown(value) for key, value in sorted(row.parameters.items())}
+        if row
+        else {},
+        revision=row.revision if row else None,
+        frozen=each.frozen,
+        exploratory=each.name in scores.exploratory,
+        expect=expected.get(each.name, ""),
+        per_class=dict(Counter(member.class_id for member in each.members)),
+        filled=filled,
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
+    study, config = context.study, context.study.pipeline.report
+    original, *others = read_scores(study, stored.sets, stored.infos, stored.scores)
+    comparisons = compare(
+        original,
+        sorted(others, key=lambda scored: scored.info.role == "control"),
+        stored.scores.models,
+        study.seed,
+        resamples=config.resamples,
+        level=config.level,
+    )
+    sandbox = study.pipeline.sandbox is not None
+    return ReportData(
+        title=config.title or study.pipeline.study.name,
+        study=study.pipeline.study.name,
+        level=config.level,
+        resamples=config.resamples,
+        simulated=sandbox or any_simulated(session),
+        simulated_source=sandbox and study.pipeline.gather.source == "flickr",
+        original=stored.infos[ORIGINAL],
+        comparisons=comparisons,
+        frequencies=_frequencies(stored),
+        samples=_samples(session, study, stored),
+        funnel=stored.funnel,
+        labelling=stored.labelling,
+        classes=tuple((item.class_id, item.name) for item in study.classes),
+        exclusions=stored.scores.exclusions,
+        provenance=Provenance(
+            pipeline=study.loaded.text,
+            pipeline_digest=pipeline_digest(study.pipeline),
+            seed=study.seed,
+            steps=study.steps,
+            scored=f"Of every image of every set, its prepared bytes ({study.steps}), the same "
+            "transformations for originals, controls and candidates.",
+            votes_digest=stored.votes_digest,
+            predictions_digest=stored.predictions_digest,
+            versions=library_versions(),
+            runs=run_rows(session, context.run_id),
+        ),
+    )
+
+
+def _groups(stored: _Stored) -> list[tuple[str, Any, tuple[Member, ...]]]:
+    groups: list[tuple[str, Any, tuple[Member, ...]]] = []
+    for each in stored.sets:
+        if each.role == "original":
+            groups.append((each.name, "original", each.members))
+            groups.append(("candidates", "pool", tuple(stored.pool)))
+        elif each.role == "new":
+            groups.append((each.name, "new", each.members))
+    return groups
+
+
+def _frequencies(stored: _Stored) -> tuple[SetFrequencies, ...]:
+    found = []
+    for name, role, members in _groups(stored):
+        rows = [stored.votes[member] for member in members if member in stored.votes]
+        if rows:
+            selected, shown = [row.selected for row in rows], [row.shown for row in rows]
+            found.append(
+                SetFrequencies(
+                    name,
+                    role,
+                    tuple(selected),
+                    tuple(shown),
+                    n_without=len(members) - len(rows),
+                    heldout=stored.heldouts.get(name),
+                )
+            )
+    return tuple(found)
+
+
+def _samples(session: Session, study: Study, stored: _Stored) -> tuple[Samples, ...]:
+    if not stored.votes or study.pipeline.report.samples_per_bin == 0:
+        return ()
+    displays = {
+        image: display for image, (_, display) in prepared_ids(session, study.steps).items()
+    }
+    return tuple(
+        samples(study, name, members, stored.votes, displays)
+        for name, _, members in _groups(stored)
+    )
