@@ -75,13 +75,13 @@ class TruthRow:
     origin: str
 
 
-def ensure_photos(out_dir: Path, seed: int, n_photos: int) -> None:
+def ensure_photos(out_dir: Path, seed: int, n_photos: int, per_class: int | None = None) -> None:
     """Make the photos, unless they are there already.
 
     Raises:
         UsageError: The folder holds other photos.
     """
-    recipe = {"version": VERSION, "seed": seed, "photos": n_photos}
+    recipe = {"version": VERSION, "seed": seed, "photos": n_photos, "per_class": per_class}
     if (out_dir / "recipe.json").exists():
         if read_json(out_dir / "recipe.json") != recipe:
             raise UsageError(
@@ -97,12 +97,12 @@ def ensure_photos(out_dir: Path, seed: int, n_photos: int) -> None:
     # A run that is killed leaves only the partial folder, which the next one throws away.
     partial = out_dir.with_name(f".{out_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    make_photos(partial, seed, n_photos)
+    make_photos(partial, seed, n_photos, per_class)
     write_json(partial / "recipe.json", recipe)
     partial.replace(out_dir)
 
 
-def make_photos(out_dir: Path, seed: int, n_photos: int) -> None:
+def make_photos(out_dir: Path, seed: int, n_photos: int, per_class: int | None = None) -> None:
     """Write the photos and their two tables into a folder.
 
     The same seed and number give the same bytes.
@@ -111,9 +111,11 @@ def make_photos(out_dir: Path, seed: int, n_photos: int) -> None:
         out_dir: The folder; made if it is not there.
         seed: The study's seed.
         n_photos: How many photos.
+        per_class: The study uses only the first so many images of each class of each set; only
+            those are planted as near-duplicates.
     """
     photos, truths = [], []
-    for truth, rng in _plan(seed, n_photos):
+    for truth, rng in _plan(seed, n_photos, per_class):
         data, size = _render(truth, rng)
         suffix = ".jpg" if data[:2] == b"\xff\xd8" else ".png"
         file = f"files/{truth.id[-2:]}/{truth.id}_{rng.bytes(5).hex()}{suffix}"
@@ -145,7 +147,9 @@ def _write_table(path: Path, kind: type[Any], table: list[Any]) -> None:
         writer.writerows(vars(row) for row in table)
 
 
-def _plan(seed: int, n_photos: int) -> Iterator[tuple[TruthRow, np.random.Generator]]:
+def _plan(
+    seed: int, n_photos: int, per_class: int | None
+) -> Iterator[tuple[TruthRow, np.random.Generator]]:
     """What each photo shows, and the random stream that it is made with."""
     plan = stream(seed, "photos", "plan", n_photos)
     kinds = [kind for kind, share in SHARES.items() for _ in range(round(share * n_photos))]
@@ -153,7 +157,7 @@ def _plan(seed: int, n_photos: int) -> Iterator[tuple[TruthRow, np.random.Genera
     kinds = [kinds[i] for i in plan.permutation(n_photos)]
     tagged = plan.permutation(np.arange(n_photos) % 10)
     pools = {label: _pool(label, plan) for label in range(10)}
-    originals = plan.permutation(_near_duplicate_rows())
+    originals = plan.permutation(_near_duplicate_rows(per_class))
     numbers = np.cumsum(plan.integers(1, 900, size=n_photos)) + 7_400_000_000
     used = dict.fromkeys(pools, 0)
     for place, kind in enumerate(kinds):
@@ -182,10 +186,16 @@ def _pool(label: int, plan: np.random.Generator) -> list[str]:
     return [found[i] for i in plan.permutation(len(found))]
 
 
-def _near_duplicate_rows() -> npt.NDArray[np.int64]:
+def _near_duplicate_rows(per_class: int | None) -> npt.NDArray[np.int64]:
     """Rows of optdigits' reference sets whose darkest pixel is black and brightest is white."""
-    images, _ = packed("optdigits")
-    both = np.concatenate([rows("original"), rows("train")])
+    images, labels = packed("optdigits")
+    both = np.concatenate(
+        [
+            members[labels[members] == label][:per_class]
+            for members in (rows("original"), rows("train"))
+            for label in range(10)
+        ]
+    )
     full = (images[both].max(axis=(1, 2)) == 16) & (images[both].min(axis=(1, 2)) == 0)
     chosen: npt.NDArray[np.int64] = both[full]
     return chosen

@@ -100,21 +100,23 @@ class FlickrProcess(ServerProcess):
         folder: The sandbox folder of the study.
         seed: The study's seed.
         photos: How many photos it holds.
+        per_class: How many images of each class of each set the study uses, if not all.
     """
 
-    def __init__(self, folder: Path, seed: int, photos: int) -> None:
+    def __init__(self, folder: Path, seed: int, photos: int, per_class: int | None = None) -> None:
         self.photos_dir = folder / "photos"
         super().__init__(
             "local flickr", ["sandbox", "flickr", "--photos", str(self.photos_dir)], folder
         )
         self._seed = seed
         self._photos = photos
+        self._per_class = per_class
 
     def start(self) -> str:
         """Make the photos if needed, then start."""
         from replicate.sandbox.photos import ensure_photos
 
-        ensure_photos(self.photos_dir, self._seed, self._photos)
+        ensure_photos(self.photos_dir, self._seed, self._photos, self._per_class)
         return super().start()
 
 

@@ -1,7 +1,8 @@
 """gather, last part: the files of the candidates that were found."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Select, func, or_, select, update
 
@@ -28,13 +29,21 @@ def download_candidates(context: Context, tally: Tally, address: Callable[[str],
         tally: Counts are added to it.
         address: Makes an absolute address of a stored one.
     """
-    study, config = context.study, context.study.pipeline.gather
+    study = context.study
     with study.session() as session:
         rows = session.execute(_todo(context)).all()
         total = session.scalar(select(func.count()).select_from(Candidate)) or 0
     tally.skipped += total - len(rows)
-    if not rows:
-        return
+    if rows:
+        _fetch(context, rows, tally, address)
+    # Asked every time: a run that was cut off after its last file had no time for it.
+    _refuse_repeated(context, tally)
+
+
+def _fetch(
+    context: Context, rows: Sequence[Any], tally: Tally, address: Callable[[str], str]
+) -> None:
+    config = context.study.pipeline.gather
     # A photo that was found for two classes is fetched once.
     by_url = [
         (url, [(row.source, row.source_id, row.class_id) for row in same])
@@ -53,7 +62,6 @@ def download_candidates(context: Context, tally: Tally, address: Callable[[str],
         for done, batch in enumerate(_batches(outcomes)):
             context.progress("downloading", min((done + 1) * _BATCH, len(by_url)), len(by_url))
             _store(context, batch, [by_url[int(outcome.key)][1] for outcome in batch], tally)
-    _refuse_repeated(context, tally)
 
 
 def _todo(context: Context) -> Select[str, str, str, str]:

@@ -68,7 +68,12 @@ class World:
             return given or self.study.pipeline.gather.endpoint
         if self._flickr is None:
             self._progress("starting the local Flickr")
-            process = FlickrProcess(self.study.sandbox_dir, self.study.seed, sandbox.photos)
+            process = FlickrProcess(
+                self.study.sandbox_dir,
+                self.study.seed,
+                sandbox.photos,
+                self.study.pipeline.original.limit_per_class,
+            )
             self._processes.append(process)
             self._flickr = process.start()
             os.environ.setdefault("REPLICATE_FLICKR_KEY", SANDBOX_KEY)
