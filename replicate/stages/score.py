@@ -29,7 +29,7 @@ from replicate.store.tables import Model, Prediction
 from replicate.study import Study
 from replicate.zoo.classmaps import ClassMap, near_chance
 from replicate.zoo.engine import PRECISION, PREPROCESSING
-from replicate.zoo.names import ModelSpec, expand
+from replicate.zoo.names import FAMILIES, ModelSpec, expand
 from replicate.zoo.processes import over, usable_cores
 from replicate.zoo.training import training_key
 from replicate.zoo.work import (
@@ -129,6 +129,8 @@ def _plan(session: Session, context: Context, sets: SetsToScore, specs: list[Mod
         todo = _todo(context, sets.sets, models.get(spec.name), scored, spec, key)
         if todo:
             units.append(Unit(spec, todo))
+    # The slowest families first, so that no process is left alone with one at the end.
+    units.sort(key=lambda unit: list(FAMILIES).index(unit.spec.family), reverse=True)
     skipped = len(specs) * len(sets.sets) - sum(len(unit.sets) for unit in units)
     return _Plan(sets, classes, training, specs, units, skipped)
 

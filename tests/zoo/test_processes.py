@@ -1,0 +1,81 @@
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from replicate.base.errors import ItemError, ReplicateError
+from replicate.zoo.processes import over, usable_cores
+
+
+@pytest.mark.parametrize("processes", [0, 1, 2, 3])
+def test_every_item_comes_back_with_its_result(processes):
+    items = list(range(7))
+    assert sorted(over(operator.mul, 3, items, processes)) == [(i, 3 * i) for i in items]
+
+
+def test_no_items_start_nothing():
+    assert list(over(operator.mul, 3, [], 4)) == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_error_comes_through(processes):
+    with pytest.raises(ZeroDivisionError):
+        list(over(operator.truediv, 1, [1, 2, 0, 4], processes))
+
+
+def test_errors_keep_their_reason():
+    with pytest.raises(ItemError) as caught:
+        list(over(operator.call, _raise, [1, 2], 1))
+    assert caught.value.reason == "odd"
+
+
+def _raise(item):
+    raise ItemError("odd", f"item {item}")
+
+
+def test_a_process_that_dies_is_said():
+    with pytest.raises(ReplicateError, match="died") as caught:
+        list(over(operator.call, os._exit, [3, 3, 3], 2))
+    assert "run the same command again" in caught.value.hint
+
+
+SCRIPT = """
+import operator, time
+from replicate.zoo.processes import over
+if __name__ == "__main__":
+    for item, _ in over(operator.call, time.sleep, [0.2] * 1000, 2):
+        print("one", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
+def test_the_processes_end_with_a_killed_parent(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE)
+    parent.stdout.readline()
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    assert len(children) >= 2
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 20
+    while time.monotonic() < until and any(_runs(child) for child in children):
+        time.sleep(0.05)
+    assert not [child for child in children if _runs(child)]
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_cores():
+    assert 1 <= usable_cores() <= os.cpu_count()
