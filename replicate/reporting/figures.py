@@ -274,23 +274,20 @@ def frequency_figure(
         item: The set's votes.
         most: The highest bar of all sets, so that all have the same axis.
     """
-    figure, axes = new_axes(HALF, 3.2)
+    figure, axes = new_axes(HALF, 3.2, top=0.62)
     axes.grid(True, axis="y")
     for side, place, colour in ((original, -0.021, ORIGINAL), (item, 0.021, NEW)):
         share = histogram(side)
         label = f"{side.name} (mean {percent(float(side.frequency.mean()))} %)"
         axes.bar(EDGES[:-1] + 0.05 + place, 100 * share, 0.04, color=colour, label=label)
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, 100 * most * 1.25)  # room for the legend; the same for all sets
-    axes.set_yticks(
-        [tick for tick in range(0, 101, 20 if most > 0.5 else 10) if tick <= 100 * most]
-    )
+    axes.set_ylim(0, min(100.0, 105 * most))  # the same for all sets
     axes.set_xticks(np.linspace(0, 1, 6))
     who = " (simulated workers)" if data.simulated else ""
     axes.set_xlabel(f"Selection frequency{who}")
     axes.set_ylabel("Share of the images (%)")
-    axes.set_title("candidate pool" if item.role == "pool" else item.name)
-    axes.legend(loc="upper left", borderaxespad=0.2)
+    axes.set_title("candidate pool" if item.role == "pool" else item.name, pad=26)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, borderaxespad=0.2)
     described = (
         f"Histograms of selection frequencies: the original's mean is "
         f"{percent(float(original.frequency.mean()))} %, that of {item.name} "

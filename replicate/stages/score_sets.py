@@ -20,7 +20,7 @@ from replicate.store.queries import (
     newest_revision,
     prepared_ids,
     set_members,
-    test_set_members,
+    members_of_test_set,
 )
 from replicate.study import Study
 
@@ -128,7 +128,7 @@ def _drawn(
         if row is None:
             missing.append(block.name)
             continue
-        members = test_set_members(session, row.name, row.revision)
+        members = members_of_test_set(session, row.name, row.revision)
         lost = sum(member.image_id not in prepared for member in members)
         if lost:
             raise MissingError(

@@ -83,7 +83,7 @@ def newest_revision(session: Session, name: str) -> TestSet | None:
     ).first()
 
 
-def test_set_members(session: Session, name: str, revision: int) -> list[Member]:
+def members_of_test_set(session: Session, name: str, revision: int) -> list[Member]:
     """The images of one revision of a test set, in its order."""
     rows = session.execute(
         select(TestSetImage.image_id, TestSetImage.class_id)

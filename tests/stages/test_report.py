@@ -245,7 +245,7 @@ def test_the_funnel_accounts_for_every_candidate(voted):
     study, _, _ = voted
     with study.session() as session:
         votes = {Member(f.image_id, f.class_id): f for f in frequencies(session)}
-        drawn = [queries.test_set_members(session, "top", 1)]
+        drawn = [queries.members_of_test_set(session, "top", 1)]
         steps = funnel(session, study, votes, drawn)
     assert [(step.left, dict(step.lost)) for step in steps] == [
         (9, {}),
