@@ -163,7 +163,8 @@ class WorkerPages:
             raise WorkerError(400, "Bad request", "This is not a draft.")
         with self._site.context() as context:
             workers.keep_draft(context, request.path_params["assignment"], text)
-        return Response(status_code=204, headers=dict(COMMON_HEADERS))
+        # The page is in a sandbox, so for the browser another origin reads this: nothing.
+        return Response(status_code=204, headers={"cache-control": "no-store"})
 
     async def submit(self, request: Request) -> Response:
         """Take a worker's answer: the protocol's externalSubmit."""

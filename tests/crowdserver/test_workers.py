@@ -1,6 +1,7 @@
 """Workers at browsers without scripts, over HTTP."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -92,6 +93,26 @@ def test_no_more_workers_than_assignments(server: Running, hit: str) -> None:
     assert crew[0].session.post(f"{url}{found}/return", data={"csrf": csrf}).status_code == 200
     assert crew[2].accept(hit).status_code == 200
     assert crew[0].accept(hit).status_code == 409
+
+
+def test_many_at_once_lose_nothing(server: Running, requester: Any) -> None:
+    hits = [
+        requester.create_hit(**hit_values(UniqueRequestToken=f"rush {n}", MaxAssignments=3))
+        for n in range(3)
+    ]
+    ids = [made["HIT"]["HITId"] for made in hits]
+
+    def work(link: str) -> int:
+        person = Person(server, link)
+        pages = [page for page in map(person.accept, ids) if page.status_code == 200]
+        return sum(person.submit(page, answer=link).status_code == 200 for page in pages)
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(work, invite(server.db, 8)))
+    assert sum(done) == 9
+    for hit_id in ids:
+        stored = requester.list_assignments_for_hit(HITId=hit_id)["Assignments"]
+        assert len({a["WorkerId"] for a in stored}) == len({a["Answer"] for a in stored}) == 3
 
 
 def test_returning_and_taking_up_again(person: Person, hit: str, server: Running) -> None:
