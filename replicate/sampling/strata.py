@@ -1,0 +1,88 @@
+"""Bins of selection frequency, and how a whole number of images is shared out among them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from replicate.base.errors import UsageError
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+PAPER_EDGES = (0.2, 0.4, 0.6, 0.8)
+
+
+def stratum_labels(edges: Sequence[float] = PAPER_EDGES) -> list[str]:
+    """The bins' names, lowest first; every bin but the last lacks its upper end.
+
+    Args:
+        edges: Inner edges, increasing, in (0, 1).
+
+    Raises:
+        UsageError: The edges are not increasing, or not in (0, 1).
+
+    >>> stratum_labels([0.5, 0.8])
+    ['[0, 0.5)', '[0.5, 0.8)', '[0.8, 1]']
+    """
+    if list(edges) != sorted(set(edges)) or any(not 0.0 < edge < 1.0 for edge in edges):
+        raise UsageError(
+            f"The bin edges {', '.join(f'{edge:g}' for edge in edges)} cannot be used.",
+            "Inner edges increase and lie between 0 and 1: 0.2, 0.4, 0.6, 0.8",
+        )
+    ends = ["0", *(f"{edge:g}" for edge in edges), "1"]
+    closing = [")"] * len(edges) + ["]"]
+    return [f"[{a}, {b}{c}" for a, b, c in zip(ends, ends[1:], closing, strict=False)]
+
+
+def stratum_of(frequency: Floats, edges: Sequence[float] = PAPER_EDGES) -> Counts:
+    """The bin of each frequency: a frequency on an edge belongs to the bin above it.
+
+    Args:
+        frequency: Selected over shown, not NaN, shape (n,), in [0, 1]. Quotients of whole
+            numbers and decimal edges round to the same double where they are equal.
+        edges: Inner edges, increasing.
+
+    Returns:
+        Shape (n,), 0 for the lowest bin.
+
+    >>> stratum_of(np.array([0.0, 3 / 5, 0.79, 1.0])).tolist()
+    [0, 3, 3, 4]
+    """
+    return np.searchsorted(np.asarray(edges, dtype=np.float64), frequency, side="right")
+
+
+def largest_remainder(weights: Counts, total: int) -> Counts:
+    """Share out a whole number in proportion to whole weights (Hamilton's method).
+
+    Each gets its share rounded down; what is left goes, one each, to the largest remainders;
+    among equal remainders to the higher place. The arithmetic is exact.
+
+    Args:
+        weights: Whole numbers ≥ 0, not all 0, shape (k,).
+        total: How many to share out, ≥ 0.
+
+    Returns:
+        Shape (k,), adding up to ``total``.
+
+    Raises:
+        UsageError: All weights are 0, or something is negative.
+
+    >>> largest_remainder(np.array([1, 1, 1]), 10).tolist()
+    [3, 3, 4]
+    >>> largest_remainder(np.array([0, 3, 5]), 4).tolist()
+    [0, 1, 3]
+    """
+    parts = [int(weight) for weight in weights]
+    whole = sum(parts)
+    if whole <= 0 or min(parts) < 0 or total < 0:
+        raise UsageError(
+            f"{total} cannot be shared out in proportion to {parts}.",
+            "Weights are 0 or more, and one of them is above 0.",
+        )
+    shares = [total * part // whole for part in parts]
+    remainders = [total * part % whole for part in parts]
+    order = sorted(range(len(parts)), key=lambda i: (-remainders[i], -i))
+    for i in order[: total - sum(shares)]:
+        shares[i] += 1
+    return np.array(shares, dtype=np.int64)

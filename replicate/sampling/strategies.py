@@ -1,0 +1,240 @@
+"""Drawing a test set: the strategies of ImageNetV2, and uniform.
+
+Every random choice orders images by a number made from the seed, the set's name, the class and
+the image: neither the order of the input nor the rest of the pool changes it, so that a later
+revision carries over what it can.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from replicate.base.errors import UsageError
+from replicate.base.randomness import uniform
+from replicate.sampling.feasibility import Need, require_feasible
+from replicate.sampling.frequencies import ELIGIBLE, Frequencies, eligibility
+from replicate.sampling.matching import (
+    allocate,
+    class_needs,
+    too_few_originals,
+    wanted_by_stratum,
+)
+from replicate.sampling.strata import PAPER_EDGES, stratum_labels, stratum_of
+
+STRATEGIES = ("matched-frequency", "threshold", "top", "uniform")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a sample.
+
+    Attributes:
+        name: The test set's name; also the name of its random stream.
+        strategy: One of `STRATEGIES`; there is no default.
+        per_class: Images a class, 1 or more.
+        seed: The study's seed.
+        min_votes: Votes that an image needs before its frequency counts.
+        edges: Inner edges of the bins; matched-frequency draws by them, all report by them.
+        min_original_images: matched-frequency: original images with enough votes a class.
+        fill: matched-frequency: let higher bins stand in for a short one.
+        threshold: threshold: the smallest frequency.
+        overrides: threshold: other thresholds, by class id.
+    """
+
+    name: str
+    strategy: str
+    per_class: int
+    seed: int
+    min_votes: int = 10
+    edges: tuple[float, ...] = PAPER_EDGES
+    min_original_images: int = 20
+    fill: bool = False
+    threshold: float | None = None
+    overrides: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise UsageError(
+                f"There is no sampling strategy {self.strategy!r}.",
+                f"Choose one of: {', '.join(STRATEGIES)}",
+            )
+        if self.strategy == "threshold" and self.threshold is None:
+            raise UsageError("The strategy 'threshold' needs a threshold.", "Say threshold = 0.7")
+        if self.strategy != "threshold" and (self.threshold is not None or self.overrides):
+            raise UsageError(
+                f"A threshold means nothing to the strategy {self.strategy!r}.",
+                "Leave it out, or choose the strategy 'threshold'.",
+            )
+        if self.per_class < 1:
+            raise UsageError(f"{self.per_class} images a class make no test set.")
+        stratum_labels(self.edges)
+
+    def parameters(self) -> dict[str, Any]:
+        """Everything but the name, JSON-serialisable; part of a set's manifest.
+
+        >>> Request("t", "top", 5, seed=1).parameters()["per_class"]
+        5
+        """
+        values = asdict(self) | {"edges": list(self.edges), "overrides": dict(self.overrides)}
+        return {key: value for key, value in sorted(values.items()) if key != "name"}
+
+
+@dataclass(frozen=True, order=True)
+class Chosen:
+    """One image of a test set.
+
+    Attributes:
+        class_id: The class.
+        image_id: The image.
+        stratum: The frequency bin that it lies in.
+        filled: Whether it stands in for an image of a lower bin.
+    """
+
+    class_id: str
+    image_id: str
+    stratum: str
+    filled: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What drawing would give.
+
+    Attributes:
+        chosen: The images, sorted by class, then image; whole only if nothing is missing.
+        needs: What was wanted, there and missing, by class and stratum.
+        reasons: How many candidates were not eligible, by reason.
+    """
+
+    chosen: tuple[Chosen, ...]
+    needs: tuple[Need, ...]
+    reasons: Mapping[str, int]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether nothing is missing."""
+        return all(need.missing == 0 for need in self.needs)
+
+
+def draw(
+    request: Request,
+    pool: Frequencies,
+    original: Frequencies,
+    class_ids: Sequence[str],
+    excluded: Mapping[tuple[str, str], str] | None = None,
+) -> Sample:
+    """Draw a test set.
+
+    Args:
+        request: What is asked for.
+        pool: Selection counts of the candidates.
+        original: Selection counts of original images; only matched-frequency looks at them.
+        class_ids: The classes that the set must have.
+        excluded: Candidates that must not be drawn: reasons by (image id, class id).
+
+    Raises:
+        InfeasibleSample: Some class has too few images; the message says which, how many, and
+            what to do.
+
+    >>> from replicate.sampling.frequencies import frequencies
+    >>> pool = frequencies([("a", "0", 9, 10), ("b", "0", 2, 10), ("c", "0", 10, 10)])
+    >>> [c.image_id for c in draw(Request("t", "top", 2, seed=1), pool, pool, ["0"]).chosen]
+    ['a', 'c']
+    """
+    sample = plan(request, pool, original, class_ids, excluded)
+    require_feasible(sample.needs, request.name)
+    return sample
+
+
+def plan(
+    request: Request,
+    pool: Frequencies,
+    original: Frequencies,
+    class_ids: Sequence[str],
+    excluded: Mapping[tuple[str, str], str] | None = None,
+) -> Sample:
+    """What drawing would give, without stopping if something is missing.
+
+    Args:
+        request: As for `draw`.
+        pool: As for `draw`.
+        original: As for `draw`.
+        class_ids: As for `draw`.
+        excluded: As for `draw`.
+
+    >>> from replicate.sampling.frequencies import frequencies
+    >>> pool = frequencies([("a", "0", 9, 10)])
+    >>> plan(Request("t", "top", 3, seed=1), pool, pool, ["0"]).needs[0].missing
+    2
+    """
+    reasons = eligibility(pool, request.min_votes, excluded)
+    good = pool.where(reasons == ELIGIBLE)
+    counted = original.where(original.shown >= max(request.min_votes, 1))
+    chosen: list[Chosen] = []
+    needs: list[Need] = []
+    for class_id in sorted(set(class_ids)):
+        there = good.of_class(class_id)
+        if request.strategy == "matched-frequency":
+            part = _matched(request, class_id, there, counted.of_class(class_id))
+        else:
+            part = _ranked(request, class_id, there)
+        chosen += part[0]
+        needs += part[1]
+    names, counts = np.unique(reasons[reasons != ELIGIBLE], return_counts=True)
+    ineligible = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return Sample(tuple(sorted(chosen)), tuple(needs), ineligible)
+
+
+def _random_order(request: Request, class_id: str, images: Sequence[str]) -> list[int]:
+    """Places of the images, in random order."""
+    keys = [uniform(request.seed, "sample", request.name, class_id, image) for image in images]
+    return sorted(range(len(images)), key=lambda i: (keys[i], images[i]))
+
+
+def _ranked(request: Request, class_id: str, there: Frequencies) -> tuple[list[Chosen], list[Need]]:
+    """threshold, top and uniform: the first images of an order."""
+    images = there.image_id.tolist()
+    name = "all"
+    if request.threshold is not None:
+        least = request.overrides.get(class_id, request.threshold)
+        there = there.where(there.frequency >= least)
+        images, name = there.image_id.tolist(), f"[{least:g}, 1]"
+    if request.strategy == "top":
+        keys = zip((-there.frequency).tolist(), (-there.shown).tolist(), images, strict=True)
+        order = [place for _, place in sorted((key, i) for i, key in enumerate(keys))]
+    else:
+        order = _random_order(request, class_id, images)
+    labels = stratum_labels(request.edges)
+    strata = stratum_of(there.frequency, request.edges)
+    chosen = [
+        Chosen(class_id, images[i], labels[strata[i]], filled=False)
+        for i in order[: request.per_class]
+    ]
+    missing = max(0, request.per_class - len(images))
+    return chosen, [Need(class_id, name, request.per_class, len(images), 0, missing)]
+
+
+def _matched(
+    request: Request, class_id: str, there: Frequencies, original: Frequencies
+) -> tuple[list[Chosen], list[Need]]:
+    """matched-frequency: as many of each bin as the original's histogram says."""
+    if len(original) < request.min_original_images:
+        return [], [too_few_originals(class_id, len(original), request.min_original_images)]
+    labels = stratum_labels(request.edges)
+    strata = stratum_of(there.frequency, request.edges)
+    available = np.bincount(strata, minlength=len(labels))
+    wanted = wanted_by_stratum(original.frequency, request.per_class, request.edges)
+    allocation = allocate(wanted, available, request.fill)
+    images = there.image_id.tolist()
+    order = _random_order(request, class_id, images)
+    chosen: list[Chosen] = []
+    for stratum, label in enumerate(labels):
+        own = int(allocation.own[stratum])
+        standing_in = int(allocation.filling[:, stratum].sum())
+        inside = [i for i in order if strata[i] == stratum][: own + standing_in]
+        chosen += [
+            Chosen(class_id, images[i], label, filled=rank >= own) for rank, i in enumerate(inside)
+        ]
+    return chosen, class_needs(class_id, allocation, available, request.edges)

@@ -1,0 +1,299 @@
+"""sample: draw the test sets of the `[[sample]]` blocks, and freeze them.
+
+A set that was drawn is never drawn again, and a frozen one never changes. Each set is stored in
+one transaction; a set that cannot be drawn stops the stage with exit 4, once the others are.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from replicate.base.clock import Clock, SystemClock
+from replicate.base.errors import MissingError, UsageError
+from replicate.pipeline.sampling import SampleConfig
+from replicate.sampling.feasibility import InfeasibleSample, Need
+from replicate.sampling.frequencies import Frequencies, frequencies
+from replicate.sampling.holdout import Check, compare, split_votes
+from replicate.sampling.manifest import Manifest, write_manifest
+from replicate.sampling.strategies import Request, Sample
+from replicate.sampling.strategies import plan as plan_sample
+from replicate.stages.common import Context, Tally, stage
+from replicate.store.queries import (
+    CountedVote,
+    Member,
+    counted_votes,
+    members_of_test_set,
+    newest_revision,
+    pool,
+    set_members,
+)
+from replicate.store.tables import Hit, TestSet, TestSetImage
+from replicate.study import Study
+
+_FIRST = 1  # the revision that this stage draws
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What sets are drawn from: the pool, the original, and every vote that counts."""
+
+    pool: list[Member]
+    original: list[Member]
+    votes: list[CountedVote]
+    pages_open: int
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Selection counts after some votes were set aside, of the pool and of the original."""
+
+    pool: Frequencies
+    original: Frequencies
+    kept_pool: Frequencies
+    kept_original: Frequencies
+
+
+@stage("sample")
+def sample(context: Context) -> Tally:
+    """Draw every set of the pipeline that was not drawn before."""
+    study = context.study
+    blocks = study.pipeline.sample
+    with study.session() as session:
+        drawn = {block.name for block in blocks if newest_revision(session, block.name)}
+        todo = [block for block in blocks if block.name not in drawn]
+        material = _material(session) if todo else None
+    _write_missing_manifests(study)
+    tally = Tally(skipped=len(drawn))
+    if material is None:
+        return tally
+    if material.pages_open:
+        tally.notes.append(
+            f"{material.pages_open} pages of work are not complete; their votes are not in."
+        )
+    infeasible: list[InfeasibleSample] = []
+    for position, block in enumerate(todo):
+        context.progress("drawing test sets", position, len(todo))
+        counts = _counts(study, material, block.holdout_votes)
+        request = _request(study, block)
+        found = _plan(study, request, counts)
+        if not found.feasible:
+            infeasible.append(InfeasibleSample(found.needs, block.name))
+            continue
+        _store(context, block, request, found, counts)
+        tally.done += 1
+        tally.details[block.name] = {"n": len(found.chosen), "not_eligible": dict(found.reasons)}
+    _write_missing_manifests(study)
+    if infeasible:
+        raise infeasible[0]
+    return tally
+
+
+def plan(study: Study) -> list[dict[str, Any]]:
+    """What every set of the pipeline wants, by class and stratum; nothing is drawn.
+
+    Returns:
+        Rows with ``set, class_id, stratum, wanted, there, filled, missing``.
+
+    Raises:
+        MissingError: There are no votes yet.
+    """
+    with study.session() as session:
+        material = _material(session)
+    rows: list[dict[str, Any]] = []
+    for block in study.pipeline.sample:
+        counts = _counts(study, material, block.holdout_votes)
+        found = _plan(study, _request(study, block), counts)
+        rows += [_need_row(block.name, need) for need in found.needs]
+    return rows
+
+
+def freeze(study: Study, name: str, clock: Clock | None = None) -> TestSet:
+    """Freeze the newest revision of a set: its manifest is written, and it never changes again.
+
+    Freezing a frozen set does nothing.
+
+    Returns:
+        The set's row.
+
+    Raises:
+        UsageError: The pipeline has no such set.
+        MissingError: It was not drawn yet.
+    """
+    names = [block.name for block in study.pipeline.sample]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Its sets are: {', '.join(names)}"
+        raise UsageError(f"The pipeline has no test set {name!r}.", hint)
+    with study.session() as session:
+        row = newest_revision(session, name)
+        if row is None:
+            raise MissingError(
+                f"The test set {name!r} was not drawn yet.", "Draw it: replicate sample"
+            )
+        if row.frozen_at is None:
+            row.frozen_at = (clock or SystemClock()).now()
+    _write_missing_manifests(study)
+    return row
+
+
+def manifest_path(study: Study, name: str, revision: int) -> Path:
+    """Where a frozen set's manifest is."""
+    return study.root / "sets" / f"{name}-{revision}.json"
+
+
+def stored_manifest(session: Session, row: TestSet) -> Manifest:
+    """The manifest of a stored set."""
+    members = members_of_test_set(session, row.name, row.revision)
+    pairs = [(member.image_id, member.class_id) for member in members]
+    return Manifest(row.name, row.revision, row.strategy, row.parameters, pairs)
+
+
+def _material(session: Session) -> _Material:
+    votes = counted_votes(session)
+    if not votes:
+        raise MissingError(
+            "There are no votes to sample by.", "Run the stage before first: replicate collect"
+        )
+    pages = session.scalars(select(Hit.hit_key).where(Hit.status != "complete")).all()
+    return _Material(pool(session), set_members(session, "original"), votes, len(pages))
+
+
+def _counts(study: Study, material: _Material, holdout_votes: int) -> _Counts:
+    """Selection frequencies by the votes that are not set aside, and by those that are."""
+    rows = [(vote.image_id, vote.class_id, vote.worker_id, vote.yes) for vote in material.votes]
+    matched, kept = split_votes(rows, holdout_votes, study.seed)
+    return _Counts(
+        _restrict(matched, material.pool),
+        _restrict(matched, material.original),
+        _restrict(kept, material.pool),
+        _restrict(kept, material.original),
+    )
+
+
+def _restrict(table: Frequencies, members: Sequence[Member]) -> Frequencies:
+    """The counts of some (image, class); those that nobody saw are there with 0 votes."""
+    columns = (table.image_id, table.class_id, table.selected, table.shown)
+    known = {
+        (image, cls): (int(selected), int(shown))
+        for image, cls, selected, shown in zip(*(c.tolist() for c in columns), strict=True)
+    }
+    pairs = {(member.image_id, member.class_id) for member in members}
+    return frequencies((*pair, *known.get(pair, (0, 0))) for pair in sorted(pairs))
+
+
+def _request(study: Study, block: SampleConfig) -> Request:
+    if block.strategy == "quota":
+        raise UsageError(
+            f"The test set {block.name!r} asks for keyword quotas, but the study does not know "
+            "the keywords of the original's images.",
+            "Choose another strategy in its [[sample]] block.",
+        )
+    return Request(
+        name=block.name,
+        strategy=block.strategy,
+        per_class=block.per_class,
+        seed=study.seed,
+        min_votes=block.min_votes,
+        edges=block.bins,
+        min_original_images=block.min_original_images,
+        fill=block.fill,
+        threshold=block.threshold,
+        overrides=block.overrides,
+    )
+
+
+def _plan(study: Study, request: Request, counts: _Counts) -> Sample:
+    classes = [item.class_id for item in study.classes]
+    return plan_sample(request, counts.pool, counts.original, classes)
+
+
+def _need_row(name: str, need: Need) -> dict[str, Any]:
+    return {
+        "set": name,
+        "class_id": need.class_id,
+        "stratum": need.stratum,
+        "wanted": need.wanted,
+        "there": need.there,
+        "filled": need.filled,
+        "missing": need.missing,
+    }
+
+
+def _store(
+    context: Context, block: SampleConfig, request: Request, found: Sample, counts: _Counts
+) -> None:
+    """One set, in one transaction."""
+    pairs = [(chosen.image_id, chosen.class_id) for chosen in found.chosen]
+    parameters = request.parameters() | {"holdout_votes": block.holdout_votes}
+    manifest = Manifest(block.name, _FIRST, block.strategy, parameters, pairs)
+    members = [Member(image_id, class_id) for image_id, class_id in pairs]
+    now = context.clock.now()
+    with context.study.session() as session:
+        session.add(
+            TestSet(
+                name=block.name,
+                revision=_FIRST,
+                strategy=block.strategy,
+                parameters=parameters,
+                digest=manifest.digest,
+                n=len(pairs),
+                match=_match(block, request, found, counts, members),
+                created_at=now,
+                frozen_at=now if block.freeze else None,
+            )
+        )
+        session.flush()
+        session.execute(
+            insert(TestSetImage),
+            [
+                {
+                    "name": block.name,
+                    "revision": _FIRST,
+                    "position": position,
+                    "image_id": chosen.image_id,
+                    "class_id": chosen.class_id,
+                    "stratum": chosen.stratum,
+                    "filled": chosen.filled,
+                }
+                for position, chosen in enumerate(found.chosen)
+            ],
+        )
+
+
+def _match(
+    block: SampleConfig,
+    request: Request,
+    found: Sample,
+    counts: _Counts,
+    members: Sequence[Member],
+) -> dict[str, Any]:
+    """How well the set matches the original: by the votes it was drawn by, and by the others."""
+    enough = counts.original.where(counts.original.shown >= request.min_votes)
+    drawn = compare(enough, _restrict(counts.pool, members))
+    kept = compare(counts.kept_original, _restrict(counts.kept_pool, members))
+    return {
+        "drawn": _as_json(drawn),
+        "heldout": _as_json(kept) if block.holdout_votes else None,
+        "holdout_votes": block.holdout_votes,
+        "not_eligible": dict(found.reasons),
+        "filled": sum(chosen.filled for chosen in found.chosen),
+        "strata": [_need_row(block.name, need) for need in found.needs],
+    }
+
+
+def _as_json(check: Check | None) -> dict[str, Any] | None:
+    return check.as_dict() if check is not None and check.se == check.se else None
+
+
+def _write_missing_manifests(study: Study) -> None:
+    """The manifest of every frozen set that has no file yet; the store is what counts."""
+    with study.session() as session:
+        for row in session.scalars(select(TestSet).where(TestSet.frozen_at.is_not(None))):
+            path = manifest_path(study, row.name, row.revision)
+            if not path.exists():
+                write_manifest(path, stored_manifest(session, row))
