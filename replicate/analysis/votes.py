@@ -39,7 +39,8 @@ class HeldoutDifference:
         new: The new set's.
         difference: original − new; above zero, the new set is harder to recognise.
         se: Standard error of the difference, over images.
-        interval: The interval of the difference, by a bootstrap over images of both sets.
+        interval: The interval of the difference, over images of both sets (`heldout_difference`
+            makes it by a bootstrap).
         n_original: Images of the original that have held-out votes.
         n_new: Images of the new set that have.
         n_without: Images of both sets that have none, and are left out.

@@ -159,6 +159,7 @@ def _family_points(
         mec="white",
         mew=0.6,
         label=family,
+        clip_on=False,
         zorder=4,
     )
 

@@ -67,7 +67,7 @@ def new_axes(
     height: float,
     *,
     left: float = 0.62,
-    right: float = 0.1,
+    right: float = 0.2,
     bottom: float = 0.55,
     top: float = 0.36,
 ) -> tuple["Figure", "Axes"]:

@@ -166,7 +166,7 @@ def heldout(row: TestSet | None, level: float) -> HeldoutDifference | None:
         level: Confidence level of the interval, in (0, 1).
     """
     kept = (row.match or {}).get("heldout") if row is not None else None
-    if not kept or kept.get("difference") is None:
+    if not kept or kept.get("difference") is None or kept.get("se") is None:
         return None
     difference, se = float(kept["difference"]), float(kept["se"])
     half = float(special.ndtri((1 + level) / 2)) * se
