@@ -89,6 +89,27 @@ class BlobStore:
                 raise
         return digest
 
+    def adopt(self, other: "BlobStore", digest: str) -> str:
+        """Keep some content that another store holds, without a copy where that is possible.
+
+        Making a file costs ten times as much as a further name for one; files named by their
+        content are never changed, so sharing them is safe.
+
+        Raises:
+            FileNotFoundError: The other store does not hold it.
+        """
+        target = self.path(digest)
+        if target.exists():
+            return digest
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.hardlink_to(other.path(digest))
+        except FileExistsError:
+            return digest
+        except OSError:  # no hard links here, or between these two
+            return self.put(other.get(digest))
+        return digest
+
     def get(self, digest: str) -> bytes:
         """The content of that digest.
 

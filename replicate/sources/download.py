@@ -155,7 +155,10 @@ class Downloader:
         return Outcome(download.key, attempt, reason, message, None, (0, 0))
 
     def _get(self, url: str) -> bytes:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise ItemError("refused", f"not an address: {url}") from error
         if parts.scheme == "file" and self._limits.allow_files:
             return _read(Path(unquote(parts.path)), self._limits.max_bytes)
         if parts.scheme not in ("http", "https") or not parts.netloc:

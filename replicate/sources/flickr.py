@@ -91,7 +91,7 @@ class FlickrSource:
         last_page = CAP // self._per_page
         for page in range(1, last_page + 1):
             answer = self._calls.search(**self._query(term, window, page))
-            total, found = int(answer.get("total") or 0), answer["photo"]
+            total, found = _count(answer.get("total")), answer["photo"]
             photos = []
             for fields in found:
                 photo = _photo(fields)
@@ -157,6 +157,12 @@ def _photo(fields: Any) -> Photo | None:
         tags=tuple(tags.split()) if isinstance(tags, str) else (),
         urls={size: str(fields[size]) for size in SIZES if fields.get(size)},
     )
+
+
+def _count(value: Any) -> int:
+    """A number of results; Flickr has sent it as a number and as text."""
+    text = str(value)
+    return int(text) if text.isdecimal() else 0
 
 
 def _moment(seconds: Any) -> datetime | None:

@@ -85,13 +85,17 @@ def _prepared(
             "reason": None,
         }
         try:
-            data = prepare_bytes(_read(context, image_id), config.steps)
+            gathered = _read(context, image_id)
+            data = prepare_bytes(gathered, config.steps)
             copy = display_copy(data, config.display_size) if image_id in shown else None
         except ItemError as error:
             row |= {"status": "failed", "reason": error.reason}
             tally.failed[error.reason] += 1
         else:
-            row["prepared_id"] = study.prepared.put(data)
+            if data == gathered:
+                row["prepared_id"] = study.prepared.adopt(study.images, image_id)
+            else:
+                row["prepared_id"] = study.prepared.put(data)
             row["display_id"] = study.displays.put(copy) if copy is not None else None
             tally.done += 1
         yield row
