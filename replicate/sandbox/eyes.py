@@ -77,7 +77,7 @@ def make_workers(seed: int, count: int) -> list[Worker]:
                 number=number,
                 sensitivity=float(rng.uniform(0.88, 0.99)),
                 specificity=float(rng.uniform(0.94, 0.995)),
-                lapse=float(rng.uniform(0.75, 0.95) if idle else rng.uniform(0.0, 0.04)),
+                lapse=float(rng.uniform(0.9, 1.0) if idle else rng.uniform(0.0, 0.04)),
                 bandwidth=float(np.exp(rng.normal(np.log(0.45), 0.35))),
                 memory=float(rng.uniform(0.12, 0.25)),
                 careless=idle,
