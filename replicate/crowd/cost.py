@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from replicate.base.errors import UsageError
 
@@ -77,19 +76,6 @@ class Cost:
     total: Decimal
     hourly_wage: Decimal
     mode: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The plan as ``replicate publish --plan --json`` prints it."""
-        return {
-            "hits": self.hits,
-            "images": self.images,
-            "assignments": self.assignments,
-            "reward": float(self.reward),
-            "fees": float(self.fees),
-            "total": float(self.total),
-            "hourly_wage": float(self.hourly_wage),
-            "mode": self.mode,
-        }
 
 
 def fee_table(provider: str) -> FeeTable:

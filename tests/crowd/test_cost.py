@@ -33,7 +33,7 @@ def test_the_papers_batch():
     # 10,000 images over 42 a HIT and 10 workers at $0.10, with 40 % fees
     cost = plan_cost([48] * 239, 10, Decimal("0.10"), MTURK, mode="mturk")
     assert cost.total == Decimal("239.00") + Decimal("95.60")
-    assert cost.as_json()["total"] == 334.6
+    assert cost.total == Decimal("334.60")
 
 
 def test_hourly_wage_follows_from_the_pace():
