@@ -22,6 +22,7 @@ from replicate.crowdserver.database import Database, set_setting
 from replicate.crowdserver.images import Pictures
 from replicate.crowdserver.protocol import service_model
 from replicate.crowdserver.site import Site
+from replicate.crowdserver.transport import GatheringProtocol
 
 
 def serve(
@@ -140,6 +141,7 @@ class _Server(uvicorn.Server):
 def _config(site: Site, public_url: str | None) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(site),
+        http=GatheringProtocol,
         lifespan="off",
         access_log=False,
         log_level="warning",

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Update
 
 from replicate.crowdserver import names
+from replicate.crowdserver import worker_queries as queries
 from replicate.crowdserver.admin import token_hash
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.questions import answers_xml
-from replicate.crowdserver.states import DONE, OPEN, TAKEN
-from replicate.crowdserver.tables import Assignment, Hit, HitType, Invitation, Worker
+from replicate.crowdserver.states import DONE, OPEN
 
 PAGE = 200  # HITs on one page of the list
 
@@ -46,35 +46,14 @@ class Offer:
     assignment_id: str | None = None
 
 
-_TERMS = (HitType.title, HitType.description, HitType.reward, HitType.duration)
-_TASK: Select[Any] = (
-    select(
-        *Assignment.__table__.columns,
-        *_TERMS,
-        Hit.question,
-        Hit.disposed,
-        HitType.auto_approval_delay,
-    )
-    .join(Hit, Hit.hit_id == Assignment.hit_id)
-    .join(HitType, HitType.hit_type_id == Hit.hit_type_id)
-)
-_OFFERS: Select[Any] = select(
-    Hit.serial,
-    Hit.hit_id,
-    *_TERMS,
-    Hit.max_assignments,
-    (Hit.max_assignments - TAKEN).label("left"),
-).join(HitType, HitType.hit_type_id == Hit.hit_type_id)
-
-
 def worker_of_invitation(context: Context, invitation: str) -> str:
     """The worker whom an invitation lets in.
 
     Raises:
         WorkerError: The invitation is not one of this server's.
     """
-    query = select(Invitation.worker_id).where(Invitation.token_hash == token_hash(invitation))
-    worker = context.connection.execute(query).scalar()
+    given = {"hash": token_hash(invitation)}
+    worker = context.connection.execute(queries.INVITED, given).scalar()
     if worker is None:
         raise WorkerError(
             404, "This invitation does not work", "Check the link, or ask for a new one."
@@ -84,19 +63,13 @@ def worker_of_invitation(context: Context, invitation: str) -> str:
 
 def worker_exists(context: Context, worker: str) -> bool:
     """Whether a worker is known here."""
-    query = select(Worker.worker_id).where(Worker.worker_id == worker)
-    return context.connection.execute(query).first() is not None
+    return context.connection.execute(queries.KNOWN, {"worker": worker}).first() is not None
 
 
 def running(context: Context, worker: str) -> list[Offer]:
     """The HITs that a worker has taken up and not finished."""
-    query = (
-        _OFFERS.add_columns(Assignment.assignment_id)
-        .join(Assignment, Assignment.hit_id == Hit.hit_id)
-        .where(Assignment.worker_id == worker, Assignment.state == OPEN)
-        .order_by(Hit.serial)
-    )
-    return [Offer(*row) for row in context.connection.execute(query)]
+    rows = context.connection.execute(queries.RUNNING, {"worker": worker})
+    return [Offer(*row) for row in rows]
 
 
 def available(context: Context, worker: str, after: int = 0) -> list[Offer]:
@@ -107,8 +80,8 @@ def available(context: Context, worker: str, after: int = 0) -> list[Offer]:
         worker: The worker.
         after: The serial that the page begins after.
     """
-    query = _open_to(context, worker).where(Hit.serial > after).order_by(Hit.serial)
-    rows = context.connection.execute(query.limit(PAGE + 1))
+    given = {"worker": worker, "now": context.now, "after": after, "most": PAGE + 1}
+    rows = context.connection.execute(queries.AVAILABLE, given)
     return [Offer(*row) for row in rows]
 
 
@@ -118,8 +91,8 @@ def offer(context: Context, worker: str, hit_id: str) -> Offer:
     Raises:
         WorkerError: It is not available to this worker.
     """
-    query = _open_to(context, worker).where(Hit.hit_id == hit_id)
-    row = context.connection.execute(query).first()
+    given = {"worker": worker, "now": context.now, "hit": hit_id}
+    row = context.connection.execute(queries.AVAILABLE_ONE, given).first()
     if row is None:
         raise WorkerError(404, "This HIT is not available", "It may be finished, or yours.")
     return Offer(*row)
@@ -131,31 +104,15 @@ def question_of(context: Context, hit_id: str) -> str:
     Raises:
         WorkerError: There is none.
     """
-    query = select(Hit.question).where(Hit.hit_id == hit_id, Hit.disposed == 0)
-    question = context.connection.execute(query).scalar()
+    question = context.connection.execute(queries.QUESTION, {"hit": hit_id}).scalar()
     if question is None:
         raise WorkerError(404, "There is no such HIT", "It may have been withdrawn.")
     return question
 
 
-def _open_to(context: Context, worker: str) -> Select[Any]:
-    own = select(Assignment.hit_id).where(
-        Assignment.worker_id == worker, Assignment.state.in_((OPEN, *DONE))
-    )
-    return _OFFERS.where(
-        Hit.expires > context.now,
-        Hit.disposed == 0,
-        Hit.hit_id.not_in(own),
-        Hit.max_assignments > TAKEN,
-    )
-
-
 def finished(context: Context, worker: str) -> int:
     """How many assignments a worker has sent in."""
-    query = select(Assignment.assignment_id).where(
-        Assignment.worker_id == worker, Assignment.state.in_(DONE)
-    )
-    return len(context.connection.execute(query).all())
+    return int(context.connection.execute(queries.FINISHED, {"worker": worker}).scalar_one())
 
 
 def accept(context: Context, worker: str, hit_id: str) -> str:
@@ -167,15 +124,11 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
     Raises:
         WorkerError: It is over, full, or was done by this worker before.
     """
-    query = select(
-        Hit.expires, Hit.disposed, Hit.max_assignments, TAKEN.label("taken"), HitType.duration
-    ).join(HitType, HitType.hit_type_id == Hit.hit_type_id)
-    hit = context.connection.execute(query.where(Hit.hit_id == hit_id)).first()
+    hit = context.connection.execute(queries.TO_ACCEPT, {"hit": hit_id}).first()
     if hit is None:
         raise WorkerError(404, "There is no such HIT", "It may have been withdrawn.")
     found = names.assignment_id(context.key, hit_id, worker)
-    mine = select(Assignment.state).where(Assignment.assignment_id == found)
-    state = context.connection.execute(mine).scalar()
+    state = context.connection.execute(queries.STATE, {"assignment": found}).scalar()
     if state == OPEN:
         return found
     if state in DONE:
@@ -184,17 +137,14 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
         raise WorkerError(
             409, "This HIT is no longer available", "It is finished, or others are working on it."
         )
-    times = {"accepted": context.now, "deadline": context.now + hit.duration}
-    context.agenda.expect(times["deadline"])
+    deadline = context.now + hit.duration
+    context.agenda.expect(deadline)
     if state is None:
-        row = {"assignment_id": found, "hit_id": hit_id, "worker_id": worker, "state": OPEN}
-        context.connection.execute(insert(Assignment).values(**row, **times))
+        ids = {"assignment_id": found, "hit_id": hit_id, "worker_id": worker}
+        row = {**ids, "state": OPEN, "accepted": context.now, "deadline": deadline}
+        context.connection.execute(queries.ACCEPT, row)
     else:
-        context.connection.execute(
-            update(Assignment)
-            .where(Assignment.assignment_id == found)
-            .values(state=OPEN, draft=None, **times)
-        )
+        _change(context, queries.ACCEPT_AGAIN, found, accepted=context.now, deadline=deadline)
     return found
 
 
@@ -209,8 +159,7 @@ def task(context: Context, assignment_id: str, worker: str | None = None) -> Row
     Raises:
         WorkerError: There is none.
     """
-    query = _TASK.where(Assignment.assignment_id == assignment_id)
-    row = context.connection.execute(query).first()
+    row = context.connection.execute(queries.TASK, {"assignment": assignment_id}).first()
     if row is None or (worker is not None and row.worker_id != worker):
         raise WorkerError(404, "There is no such assignment", "It may belong to somebody else.")
     return row
@@ -220,13 +169,13 @@ def give_back(context: Context, assignment_id: str) -> None:
     """Return an assignment, so that somebody else can do it. Doing it twice does no harm."""
     row = task(context, assignment_id)
     if row.state == OPEN:
-        _change(context, assignment_id, state="Returned", draft=None)
+        _change(context, queries.GIVE_BACK, assignment_id)
 
 
 def keep_draft(context: Context, assignment_id: str, draft: str) -> None:
     """Keep what a page has so far, for a worker who closes it and comes back."""
     if task(context, assignment_id).state == OPEN:
-        _change(context, assignment_id, draft=draft)
+        _change(context, queries.KEEP_DRAFT, assignment_id, draft=draft)
 
 
 def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) -> None:
@@ -259,18 +208,10 @@ def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) 
         )
     approval = context.now + row.auto_approval_delay
     context.agenda.expect(approval)
-    _change(
-        context,
-        assignment_id,
-        state="Submitted",
-        submitted=context.now,
-        auto_approval=approval,
-        answer=answer,
-        draft=None,
-    )
+    values = {"submitted": context.now, "auto_approval": approval, "answer": answer}
+    _change(context, queries.SUBMIT, assignment_id, **values)
 
 
-def _change(context: Context, assignment_id: str, **values: Any) -> None:
-    context.connection.execute(
-        update(Assignment).where(Assignment.assignment_id == assignment_id).values(**values)
-    )
+def _change(context: Context, statement: Update, assignment_id: str, **values: Any) -> None:
+    given = {f"new_{name}": value for name, value in values.items()}
+    context.connection.execute(statement, {"assignment": assignment_id, **given})
