@@ -1,0 +1,295 @@
+"""The sample stage on planted votes: drawn once, frozen for good, infeasible with exit 4."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, select
+from stages.pools import Pool, make_pool
+
+from replicate.base.clock import ManualClock
+from replicate.base.errors import MissingError, UsageError
+from replicate.base.randomness import uniform
+from replicate.sampling.feasibility import InfeasibleSample
+from replicate.sampling.manifest import read_manifest
+from replicate.stages import sample as stage_module
+from replicate.stages.sample import freeze, manifest_path, plan, sample
+from replicate.store.queries import pool as pool_members
+from replicate.store.queries import set_members
+from replicate.store.tables import (
+    Assignment,
+    Base,
+    DedupDecision,
+    Hit,
+    Rule,
+    TestSet,
+    TestSetImage,
+    Vote,
+)
+from replicate.study import open_study
+
+BLOCK = """
+[[sample]]
+name = "{name}"
+strategy = "{strategy}"
+per_class = {per_class}
+min_votes = 5
+holdout_votes = 3
+min_original_images = 10
+{more}
+"""
+N, VOTERS = 500, 10
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    pool = make_pool(tmp_path_factory.mktemp("sample"), N, train=False)
+    with pool.study.session() as session:
+        members = [
+            (image_id, pool.truth[photo].tagged_class, pool.truth[photo].kind)
+            for photo, image_id in pool.images.items()
+        ]
+        session.execute(
+            insert(DedupDecision),
+            [{"image_id": i, "class_id": c, "keep": True} for i, c, _ in members],
+        )
+        judged = [(i, c, kind != "mistagged") for i, c, kind in members]
+        judged += [(m.image_id, m.class_id, True) for m in set_members(session, "original")]
+        _vote(session, judged)
+    return pool
+
+
+def _vote(session: Any, judged: list[tuple[str, str, bool]]) -> None:
+    """Ten people look at every image; the image itself decides how many of them select it."""
+    session.execute(
+        insert(Rule),
+        [{"name": "min_control_accuracy", "value": 0.6}, {"name": "min_controls", "value": 20}],
+    )
+    moment = datetime(2026, 2, 1, tzinfo=UTC)
+    session.execute(
+        insert(Hit),
+        [
+            {
+                "hit_key": "h",
+                "class_id": "0",
+                "number": 0,
+                "assignments": VOTERS,
+                "reward": "0.10",
+                "status": "complete",
+            }
+        ],
+    )
+    session.execute(
+        insert(Assignment),
+        [
+            {
+                "assignment_id": f"a{j}",
+                "hit_key": "h",
+                "worker_id": f"w{j}",
+                "status": "Approved",
+                "submitted_at": moment,
+                "answer": "{}",
+                "simulated": True,
+            }
+            for j in range(VOTERS)
+        ],
+    )
+    rows = []
+    for slot, (image_id, class_id, right) in enumerate(judged):
+        ease = 1 - (1 - uniform(1, image_id)) ** 2 if right else 0.1
+        rows += [
+            {
+                "assignment_id": f"a{j}",
+                "slot": f"i{slot}",
+                "image_id": image_id,
+                "class_id": class_id,
+                "worker_id": f"w{j}",
+                "role": "candidate",
+                "value": "yes" if uniform(2, image_id, j) < ease else "no",
+            }
+            for j in range(VOTERS)
+        ]
+    session.execute(insert(Vote), rows)
+
+
+@pytest.fixture
+def pool(made: Pool) -> Iterator[Pool]:
+    """The same votes, no set drawn, and a pipeline of two sets."""
+    configure(made, ("matched", "matched-frequency", 4, "fill = true"), ("top", "top", 5, ""))
+    yield made
+    with made.study.session() as session:
+        session.execute(delete(TestSetImage))
+        session.execute(delete(TestSet))
+    for path in (made.study.root / "sets").glob("*"):
+        path.unlink()
+
+
+def configure(pool: Pool, *blocks: tuple[str, str, int, str]) -> None:
+    path = pool.study.root / "pipeline.toml"
+    text = path.read_text()
+    before = text[: text.index("[[sample]]")]
+    after = text[text.index("[score]") :]
+    wanted = [
+        BLOCK.format(name=name, strategy=strategy, per_class=n, more=more)
+        for name, strategy, n, more in blocks
+    ]
+    path.write_text(before + "\n".join(wanted) + "\n" + after)
+    pool.study.close()
+    pool.study = open_study(pool.study.root)
+
+
+def everything(pool: Pool) -> dict[str, list[tuple[Any, ...]]]:
+    with pool.study.session() as session:
+        return {
+            name: sorted(tuple(row) for row in session.execute(select(Base.metadata.tables[name])))
+            for name in ("test_set_images",)
+        } | {
+            "test_sets": [
+                (row.name, row.revision, row.strategy, row.digest, row.n)
+                for row in session.scalars(select(TestSet).order_by(TestSet.name))
+            ]
+        }
+
+
+def test_sets_have_their_images_once_and_a_match(pool: Pool) -> None:
+    result = sample(pool.context())
+    assert (result.tally.done, result.tally.skipped) == (2, 0)
+    with pool.study.session() as session:
+        candidates = set(pool_members(session))
+        sets = {row.name: row for row in session.scalars(select(TestSet))}
+        images = list(session.scalars(select(TestSetImage)))
+    assert {name: row.n for name, row in sets.items()} == {"matched": 40, "top": 50}
+    for name, per_class in (("matched", 4), ("top", 5)):
+        mine = [row for row in images if row.name == name]
+        assert len({row.image_id for row in mine}) == len(mine)
+        assert sorted(row.position for row in mine) == list(range(len(mine)))
+        for class_id in map(str, range(10)):
+            assert sum(row.class_id == class_id for row in mine) == per_class
+        assert {(row.image_id, row.class_id) for row in mine} <= {
+            (member.image_id, member.class_id) for member in candidates
+        }
+    assert abs(sets["matched"].match["drawn"]["difference"]) < 0.1
+    assert sets["top"].match["drawn"]["difference"] < -0.2
+    assert sets["top"].match["heldout"]["difference"] > sets["top"].match["drawn"]["difference"]
+    assert sets["matched"].match["heldout"]["n_original"] == 1000
+    assert sets["top"].frozen_at is None
+
+
+def test_again_it_does_nothing_and_says_so(pool: Pool) -> None:
+    sample(pool.context())
+    before = everything(pool)
+    result = sample(pool.context())
+    assert (result.tally.done, result.tally.skipped) == (0, 2)
+    assert everything(pool) == before
+
+
+def test_cut_off_between_two_sets_it_ends_the_same(pool: Pool, monkeypatch: Any) -> None:
+    sample(pool.context())
+    before = everything(pool)
+    with pool.study.session() as session:
+        session.execute(delete(TestSetImage))
+        session.execute(delete(TestSet))
+    real = stage_module._store
+
+    def cut(context: Any, block: Any, *rest: Any) -> None:
+        if block.name == "top":
+            raise KeyboardInterrupt
+        real(context, block, *rest)
+
+    monkeypatch.setattr(stage_module, "_store", cut)
+    with pytest.raises(KeyboardInterrupt):
+        sample(pool.context())
+    assert len(everything(pool)["test_sets"]) == 1
+    monkeypatch.undo()
+    assert sample(pool.context()).tally.done == 1
+    assert everything(pool) == before
+
+
+def test_another_seed_draws_other_images(pool: Pool) -> None:
+    configure(pool, ("u", "uniform", 5, ""))
+    sample(pool.context())
+    first = everything(pool)
+    with pool.study.session() as session:
+        session.execute(delete(TestSetImage))
+        session.execute(delete(TestSet))
+    path = pool.study.root / "pipeline.toml"
+    original = path.read_text()
+    try:
+        path.write_text(original.replace("seed = 2019", "seed = 2020"))
+        pool.study.close()
+        pool.study = open_study(pool.study.root)
+        sample(pool.context())
+        assert everything(pool) != first
+    finally:
+        path.write_text(original)
+
+
+def test_freezing_writes_the_manifest_once_and_for_all(pool: Pool) -> None:
+    with pytest.raises(MissingError, match="not drawn yet"):
+        freeze(pool.study, "top")
+    sample(pool.context())
+    clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+    frozen = freeze(pool.study, "top", clock)
+    path = manifest_path(pool.study, "top", 1)
+    manifest = read_manifest(path)
+    assert (manifest.digest, len(manifest.members)) == (frozen.digest, 50)
+    assert manifest.parameters["holdout_votes"] == 3
+    clock.advance(timedelta(days=1))
+    again = freeze(pool.study, "top", clock).frozen_at
+    assert again is not None
+    assert again.day == 1  # SQLite gives times back without their zone
+    content = path.read_bytes()
+    path.unlink()  # as if the machine had died between the row and the file
+    sample(pool.context())
+    assert path.read_bytes() == content
+    assert not manifest_path(pool.study, "matched", 1).exists()
+
+
+def test_freeze_in_the_pipeline_freezes_at_once(pool: Pool) -> None:
+    configure(pool, ("top", "top", 2, "freeze = true"))
+    context = replace(pool.context(), clock=ManualClock(datetime(2026, 4, 1, tzinfo=UTC)))
+    sample(context)
+    with pool.study.session() as session:
+        assert session.get_one(TestSet, ("top", 1)).frozen_at is not None
+    assert read_manifest(manifest_path(pool.study, "top", 1)).name == "top"
+
+
+def test_an_unknown_set_is_refused_with_the_nearest_name(pool: Pool) -> None:
+    with pytest.raises(UsageError, match="no test set 'tpo'") as caught:
+        freeze(pool.study, "tpo")
+    assert "'top'" in caught.value.hint
+
+
+def test_an_infeasible_set_stops_with_exit_4_and_the_others_are_drawn(pool: Pool) -> None:
+    configure(pool, ("huge", "threshold", 400, "threshold = 0.7"), ("top", "top", 5, ""))
+    with pytest.raises(InfeasibleSample, match="Too few images for huge: class 0") as caught:
+        sample(pool.context())
+    assert caught.value.exit_code == 4
+    assert [row[0] for row in everything(pool)["test_sets"]] == ["top"]
+    short = [row for row in plan(pool.study) if row["missing"]]
+    assert {row["set"] for row in short} == {"huge"}
+    assert all(row["wanted"] == row["there"] + row["missing"] == 400 for row in short)
+    assert len(short) == 10
+
+
+def test_the_plan_draws_nothing(pool: Pool) -> None:
+    rows = plan(pool.study)
+    assert {row["set"] for row in rows} == {"matched", "top"}
+    assert sum(row["wanted"] for row in rows if row["set"] == "matched") == 40
+    assert everything(pool)["test_sets"] == []
+
+
+def test_quota_without_keywords_is_refused(pool: Pool) -> None:
+    configure(pool, ("q", "quota", 5, "keywords = 25"))
+    with pytest.raises(UsageError, match="keywords of the original"):
+        plan(pool.study)
+
+
+def test_without_votes_it_names_the_stage_before(tmp_path: Path) -> None:
+    empty = make_pool(tmp_path, 10, train=False)
+    with pytest.raises(MissingError, match="no votes") as caught:
+        sample(empty.context())
+    assert "replicate collect" in caught.value.hint
