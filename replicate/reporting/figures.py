@@ -171,15 +171,16 @@ def rank_figure(item: Comparison) -> Figure:
     """
     scores = item.scores[:RANKED]
     height = 0.8 + 0.205 * len(scores)
-    room = _label_room([score.model.name for score in scores])
+    names = short_names([score.model.name for score in scores])
+    room = _label_room(names)
     figure, axes = new_axes(HALF, height, left=room, right=room, bottom=0.1, top=0.62)
     gap = 0.1 / (HALF - 2 * room)
     styles = family_styles(score.model.family for score in item.scores)
     # Models that share a place are listed below each other, in the order of their names.
     after = sorted(scores, key=lambda score: (score.rank_new, score.rank_original))
-    for place, score in enumerate(scores):
-        left = f"{score.model.name}\u2002{score.rank_original}"
-        right = f"{score.rank_new}\u2002{score.model.name}"
+    for place, (name, score) in enumerate(zip(names, scores, strict=True)):
+        left = f"{name}\u2002{score.rank_original}"
+        right = f"{score.rank_new}\u2002{name}"
         axes.text(-gap, place, left, ha="right", va="center_baseline", fontsize=8.5)
         other = after.index(score)
         axes.text(1 + gap, other, right, ha="left", va="center_baseline", fontsize=8.5)
@@ -205,9 +206,21 @@ def rank_figure(item: Comparison) -> Figure:
             ha=align,
             weight="bold",
         )
-    name = f"ranks-{item.set.name}"
+    figure_name = f"ranks-{item.set.name}"
     described = f"Places of {len(scores)} models on the original and on {item.set.name}."
-    return Figure(name, to_svg(figure, name, described))
+    return Figure(figure_name, to_svg(figure, figure_name, described))
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Models' names without the scheme that all of them share.
+
+    >>> short_names(["small:mlp", "small:cnn"]), short_names(["small:mlp", "timm:vit"])
+    (['mlp', 'cnn'], ['small:mlp', 'timm:vit'])
+    """
+    schemes = {name.partition(":")[0] for name in names if ":" in name}
+    if len(schemes) == 1 and all(":" in name for name in names):
+        return [name.partition(":")[2] for name in names]
+    return list(names)
 
 
 def _label_room(labels: Sequence[str]) -> float:

@@ -150,7 +150,7 @@ def _match_sentence(data: ReportData, item: Comparison) -> str:
     held = next((f.heldout for f in data.frequencies if f.name == item.set.name), None)
     if held is None:
         return ""
-    people = "simulated workers" if data.simulated else "workers"
+    people = "simulated workers" if data.simulated else "people"
     text = (
         f"On votes kept out of the sampling, {people} select the original's images in "
         f"{percent(held.original)} % of cases and those of {item.set.name} in "
@@ -160,5 +160,5 @@ def _match_sentence(data: ReportData, item: Comparison) -> str:
     if held.interval.contains(0.0):
         return f"{text}: no difference in difficulty can be told from chance."
     if held.difference > 0:
-        return f"{text}: the new images are harder for people too, so part of a drop may be that."
-    return f"{text}: the new images are easier for people, so a drop is not due to harder images."
+        return f"{text}: the new images are harder for them too, so part of a drop may be that."
+    return f"{text}: the new images are easier for them, so a drop is not due to harder images."

@@ -172,9 +172,7 @@ def _info(
         n=len(each.members),
         digest=each.digest,
         strategy=row.strategy if row else "",
-        parameters={key: _shown(value) for key, value in sorted(row.parameters.items())}
-        if row
-        else {},
+        parameters=_parameters(row.parameters) if row else {},
         revision=row.revision if row else None,
         frozen=each.frozen,
         exploratory=each.name in scores.exploratory,
@@ -184,10 +182,19 @@ def _info(
     )
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(str(item) for item in value) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _parameters(values: dict[str, Any]) -> dict[str, str]:
+    """A strategy's parameters as text, but for those that are not set or are said elsewhere."""
+    shown = {}
+    for key, value in sorted(values.items()):
+        if key in ("strategy", "seed", "name") or value in (None, {}, [], ""):
+            continue
+        if isinstance(value, list):
+            shown[key] = " ".join(str(item) for item in value)
+        elif isinstance(value, dict):
+            shown[key] = " ".join(f"{name}: {item}" for name, item in sorted(value.items()))
+        else:
+            shown[key] = str(value).lower() if isinstance(value, bool) else str(value)
+    return shown
 
 
 def _data(session: Session, context: Context, stored: _Stored) -> ReportData:

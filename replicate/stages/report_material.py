@@ -223,7 +223,7 @@ def samples(
             for row in drawn[:wanted]
             if study.displays.path(displays[row.image_id]).is_file()
         )
-        label = f"{edges[place]:g}–{edges[place + 1]:g}"
+        label = "–".join(str(float(edge)) for edge in edges[place : place + 2])
         strips.append(Strip(label, len(bins[place]), images))
     return Samples(name, tuple(strips))
 

@@ -77,8 +77,8 @@ def test_order(data, inverted, resolved, expected):
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
-        (0.01, 0.05, "harder for people too"),
-        (-0.05, -0.01, "easier for people"),
+        (0.01, 0.05, "harder for them too"),
+        (-0.05, -0.01, "easier for them"),
         (-0.01, 0.02, "no difference in difficulty can be told from chance"),
     ],
 )

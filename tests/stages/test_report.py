@@ -283,10 +283,10 @@ def test_samples_lie_in_the_bin_of_their_frequency(voted):
         study.displays.put(study.images.get(image))
     found = samples(study, "original", members, votes, displays)
     by_label = {strip.label: strip for strip in found.strips}
-    assert list(by_label) == ["0.8–1", "0.6–0.8", "0.4–0.6", "0.2–0.4", "0–0.2"]
-    assert [(i.selected, i.shown) for i in by_label["0.8–1"].images] == [(10, 10)]
+    assert list(by_label) == ["0.8–1.0", "0.6–0.8", "0.4–0.6", "0.2–0.4", "0.0–0.2"]
+    assert [(i.selected, i.shown) for i in by_label["0.8–1.0"].images] == [(10, 10)]
     assert [(i.selected, i.shown) for i in by_label["0.6–0.8"].images] == [(7, 10)]
-    assert by_label["0.8–1"].images[0].data == study.images.get(original[0])
+    assert by_label["0.8–1.0"].images[0].data == study.images.get(original[0])
 
 
 def test_the_whole_report_of_people_names_no_simulation(voted):
