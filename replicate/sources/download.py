@@ -21,6 +21,7 @@ a download can fail for:
 ===================  =======================================================================
 """
 
+import os
 import re
 import threading
 import time
@@ -165,7 +166,7 @@ class Downloader:
             raise ItemError("refused", f"not an address to fetch from: {url}")
         self._wait_for(parts.netloc)
         try:
-            with self._session().get(
+            with self._session(f"{parts.scheme}://{parts.netloc}").get(
                 url, timeout=self._limits.timeout, stream=True, headers=self._headers
             ) as response:
                 self._check(response, parts.netloc)
@@ -204,7 +205,7 @@ class Downloader:
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
-        for piece in response.iter_content(65_536):
+        for piece in response.iter_content(1 << 20):
             body += piece
             if len(body) > self._limits.max_bytes:
                 raise ItemError("too_large", f"more than {self._limits.max_bytes} bytes")
@@ -217,16 +218,23 @@ class Downloader:
         if pause > 0:
             self._sleep(pause)
 
-    def _session(self) -> requests.Session:
-        """This thread's session; its connection is kept open between downloads."""
-        if not hasattr(self._own, "session"):
+    def _session(self, site: str) -> requests.Session:
+        """This thread's session for a site; its connection is kept open between downloads."""
+        if not hasattr(self._own, "sessions"):
+            self._own.sessions = {}
+        own: dict[str, requests.Session] = self._own.sessions
+        if site not in own:
             session = requests.Session()
             session.max_redirects = 5
+            # requests looks into the environment and the user's netrc for every single request,
+            # which costs as much as the request itself; once a site is enough.
+            session.trust_env = False
+            session.proxies = dict(requests.utils.get_environ_proxies(site))
+            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
             with self._lock:
                 self._sessions.append(session)
-            self._own.session = session
-        found: requests.Session = self._own.session
-        return found
+            own[site] = session
+        return own[site]
 
     def __enter__(self) -> "Downloader":
         """Itself."""
