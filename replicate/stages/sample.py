@@ -75,10 +75,11 @@ def sample(context: Context) -> Tally:
         tally.notes.append(
             f"{material.pages_open} pages of work are not complete; their votes are not in."
         )
+    tables = _all_counts(study, material, todo)
     infeasible: list[InfeasibleSample] = []
     for position, block in enumerate(todo):
         context.progress("drawing test sets", position, len(todo))
-        counts = _counts(study, material, block.holdout_votes)
+        counts = tables[block.holdout_votes]
         request = _request(study, block)
         found = _plan(study, request, counts)
         if not found.feasible:
@@ -104,10 +105,10 @@ def plan(study: Study) -> list[dict[str, Any]]:
     """
     with study.session() as session:
         material = _material(session)
+    tables = _all_counts(study, material, study.pipeline.sample)
     rows: list[dict[str, Any]] = []
     for block in study.pipeline.sample:
-        counts = _counts(study, material, block.holdout_votes)
-        found = _plan(study, _request(study, block), counts)
+        found = _plan(study, _request(study, block), tables[block.holdout_votes])
         rows += [_need_row(block.name, need) for need in found.needs]
     return rows
 
@@ -161,6 +162,14 @@ def _material(session: Session) -> _Material:
         )
     pages = session.scalars(select(Hit.hit_key).where(Hit.status != "complete")).all()
     return _Material(pool(session), set_members(session, "original"), votes, len(pages))
+
+
+def _all_counts(
+    study: Study, material: _Material, blocks: Sequence[SampleConfig]
+) -> dict[int, _Counts]:
+    """The counts that some sets need, by how many votes each sets aside."""
+    asked = sorted({block.holdout_votes for block in blocks})
+    return {k: _counts(study, material, k) for k in asked}
 
 
 def _counts(study: Study, material: _Material, holdout_votes: int) -> _Counts:
