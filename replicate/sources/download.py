@@ -103,18 +103,19 @@ class Downloader:
     Args:
         limits: How to fetch.
         user_agent: How to introduce ourselves.
-        sleep: How to wait.
+        sleep: How to wait. Default: until the time is over or the downloader is closed.
     """
 
     def __init__(
         self,
         limits: Limits,
         user_agent: str = "replicate-testsets (image gathering for research)",
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._limits = limits
         self._headers = {"user-agent": user_agent, "accept": "image/*"}
-        self._sleep = sleep
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
         self._pool = ThreadPoolExecutor(limits.connections, thread_name_prefix="download")
         self._own = threading.local()
         self._sessions: list[requests.Session] = []
@@ -144,6 +145,8 @@ class Downloader:
         for attempt in range(1, self._limits.attempts + 1):
             if attempt > 1:
                 self._sleep(0.25 * 2.0 ** (attempt - 2))
+            if self._closed.is_set():
+                break
             try:
                 data = self._get(download.url)
                 image = decode(data)
@@ -217,6 +220,8 @@ class Downloader:
             pause = self._not_before.get(host, 0.0) - time.monotonic()
         if pause > 0:
             self._sleep(pause)
+            if self._closed.is_set():
+                raise ItemError("connection", "the download was called off")
 
     def _session(self, site: str) -> requests.Session:
         """This thread's session for a site; its connection is kept open between downloads."""
@@ -241,7 +246,8 @@ class Downloader:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Stop the threads and close the connections."""
+        """Call off what is not done, stop the threads and close the connections."""
+        self._closed.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for session in self._sessions:
             session.close()

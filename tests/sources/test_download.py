@@ -81,6 +81,7 @@ PAGES: dict[str, Callable[[Handler, int], None]] = {
     "/slow.png": slow,
     "/throttled.png": throttle,
     "/animated.gif": animation,
+    "/long-wait.png": lambda h, _: h.answer(429, retry_after="100"),
     "/always500.png": lambda h, _: h.answer(503),
     "/once500.png": lambda h, times: h.answer(500) if times == 1 else h.answer(200, PNG),
     "/moved.png": lambda h, _: h.answer(302, location="/good.png"),
@@ -171,6 +172,14 @@ def test_a_throttling_host_is_left_alone_as_long_as_it_asks():
         (outcome,) = fetch([f"{base}/throttled.png"], sleep=waits.append)
     assert (outcome.reason, outcome.attempts) == (None, 2)
     assert max(waits) > 1.5
+
+
+def test_whoever_leaves_does_not_wait_for_a_throttling_host():
+    started = time.monotonic()
+    with serving() as (base, _), Downloader(Limits(connections=2)) as downloader:
+        urls = [f"{base}/good.png", *[f"{base}/long-wait.png?{i}" for i in range(9)]]
+        next(downloader.fetch(Download(url, url) for url in urls))
+    assert time.monotonic() - started < 20
 
 
 def test_too_many_bytes_are_refused(base: str):
