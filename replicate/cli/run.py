@@ -1,6 +1,8 @@
 """Running stages: what `run`, `demo` and each stage's own command share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 from replicate.cli.output import say, shown_progress, stage_line
 from replicate.stages import load_stage
@@ -10,7 +12,12 @@ from replicate.study import Study
 
 
 def run_stages(
-    study: Study, names: Sequence[str], options: Options, *, quiet: bool = False
+    study: Study,
+    names: Sequence[str],
+    options: Options,
+    *,
+    quiet: bool = False,
+    agree: Callable[[Study], Decimal] | None = None,
 ) -> list[StageResult]:
     """Run stages in order under the study's lock.
 
@@ -19,10 +26,14 @@ def run_stages(
         names: The stages.
         options: What the command line says.
         quiet: Say no line a stage (its command prints one itself).
+        agree: Called before HITs are published: the cost that is agreed to.
     """
     results = []
     with study.lock(), shown_progress() as progress, World(study, progress) as world:
+        world.launch(names)
         for name in names:
+            if name == "publish" and agree is not None:
+                options = replace(options, confirm_cost=agree(study))
             context = Context(study=study, world=world, options=options, progress=progress)
             result = load_stage(name)(context)
             if not quiet:

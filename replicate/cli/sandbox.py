@@ -7,6 +7,20 @@ import click
 from replicate.cli.options import example
 from replicate.cli.servers import server_options
 
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=2019,
+    show_default=True,
+    help="The seed that photos follow from.",
+)
+PER_CLASS = click.option(
+    "--per-class",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Near-duplicates only of the first N images of each class of each set.",
+)
+
 
 @click.group()
 def sandbox() -> None:
@@ -21,13 +35,26 @@ def sandbox() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder of images with a metadata table, photos.csv.",
 )
+@click.option("--make", metavar="N", type=click.IntRange(min=10), help="Make N photos there first.")
+@SEED
+@PER_CLASS
 @server_options(default_port=8701)
 def flickr(
-    photos: Path, host: str, port: int, ready_file: Path | None, exit_with_stdin: bool
+    photos: Path,
+    make: int | None,
+    seed: int,
+    per_class: int | None,
+    host: str,
+    port: int,
+    ready_file: Path | None,
+    exit_with_stdin: bool,
 ) -> None:
     """Answer flickr.photos.search as Flickr does, over a folder of images."""
     from replicate.sandbox.flickr import serve
+    from replicate.sandbox.photos import ensure_photos
 
+    if make is not None:
+        ensure_photos(photos, seed, make, per_class)
     serve(photos, host=host, port=port, ready_file=ready_file, exit_with_stdin=exit_with_stdin)
 
 
@@ -36,16 +63,11 @@ def flickr(
 @click.option(
     "--number", type=click.IntRange(min=10), default=800, show_default=True, help="How many photos."
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=2019,
-    show_default=True,
-    help="The seed that they follow from.",
-)
-def photos(folder: Path, number: int, seed: int) -> None:
+@SEED
+@PER_CLASS
+def photos(folder: Path, number: int, seed: int, per_class: int | None) -> None:
     """Make a folder of photos of digits for the local Flickr, with planted faults."""
     from replicate.sandbox.photos import ensure_photos
 
-    ensure_photos(folder, seed, number)
+    ensure_photos(folder, seed, number, per_class)
     click.echo(folder)

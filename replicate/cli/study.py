@@ -61,10 +61,8 @@ def demo(folder: Path, seed: int | None, size: str | None, as_json: bool) -> Non
     from replicate.stages.publish import plan
 
     study = _demo_study(folder, seed, size)
-    run_stages(study, stage_range(None, "dedup"), Options())
     # Nobody is paid in a sandbox, so the demo agrees to whatever the plan says.
-    total = plan(study).total
-    run_stages(study, stage_range("publish", None), Options(confirm_cost=total))
+    run_stages(study, STAGES, Options(), agree=lambda study: plan(study).total)
     summary = _summary(study)
     emit(summary, as_json, summary["report"] or "")
 

@@ -34,25 +34,20 @@ class ServerProcess:
         self.folder = folder
         self.ready: dict[str, Any] = {}
         self._child: subprocess.Popen[bytes] | None = None
+        slug = name.replace(" ", "-")
+        self._ready_file = folder / f"{slug}-{secrets.token_hex(4)}.ready.json"
+        self._log = folder / f"{slug}.log"
 
-    def start(self) -> str:
-        """Start it and wait until it answers.
-
-        Returns:
-            Its endpoint.
-
-        Raises:
-            ReplicateError: It ended at once, or never answered.
-        """
+    def launch(self) -> None:
+        """Start it without waiting; does nothing when it was started already."""
+        if self._child is not None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
-        slug = self.name.replace(" ", "-")
-        ready_file = self.folder / f"{slug}-{secrets.token_hex(4)}.ready.json"
-        log = self.folder / f"{slug}.log"
         command = [sys.executable, "-m", "replicate", *self.arguments]
-        command += ["--port", "0", "--ready-file", str(ready_file), "--exit-with-stdin"]
+        command += ["--port", "0", "--ready-file", str(self._ready_file), "--exit-with-stdin"]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         # A session of its own: Ctrl-C reaches the parent, which then stops the child in order.
-        with log.open("ab") as output:
+        with self._log.open("ab") as output:
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -61,22 +56,36 @@ class ServerProcess:
                 env=environment,
                 start_new_session=True,
             )
-        self.ready = self._wait(ready_file, log)
-        ready_file.unlink(missing_ok=True)
+
+    def start(self) -> str:
+        """Start it, if it was not launched before, and wait until it answers.
+
+        Returns:
+            Its endpoint.
+
+        Raises:
+            ReplicateError: It ended at once, or never answered.
+        """
+        if not self.ready:
+            self.launch()
+            self.ready = self._wait()
+            self._ready_file.unlink(missing_ok=True)
         return str(self.ready["endpoint"])
 
-    def _wait(self, ready_file: Path, log: Path) -> dict[str, Any]:
+    def _wait(self) -> dict[str, Any]:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if ready_file.exists():
-                found: dict[str, Any] = read_json(ready_file)
+            if self._ready_file.exists():
+                found: dict[str, Any] = read_json(self._ready_file)
                 return found
             if self._child is None or self._child.poll() is not None:
                 break
             time.sleep(0.02)
         self.stop()
-        tail = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise ReplicateError(f"The {self.name} did not start: {tail[0]}", f"Its log is {log}")
+        said = self._log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise ReplicateError(
+            f"The {self.name} did not start: {said[-1]}", f"Its log is {self._log}"
+        )
 
     def stop(self) -> None:
         """Stop it in order; does nothing when it is not running."""
@@ -94,7 +103,7 @@ class ServerProcess:
 
 
 class FlickrProcess(ServerProcess):
-    """The local Flickr, with its photos made first if they are not there.
+    """The local Flickr; it makes its photos first if they are not there.
 
     Args:
         folder: The sandbox folder of the study.
@@ -104,20 +113,11 @@ class FlickrProcess(ServerProcess):
     """
 
     def __init__(self, folder: Path, seed: int, photos: int, per_class: int | None = None) -> None:
-        self.photos_dir = folder / "photos"
-        super().__init__(
-            "local flickr", ["sandbox", "flickr", "--photos", str(self.photos_dir)], folder
-        )
-        self._seed = seed
-        self._photos = photos
-        self._per_class = per_class
-
-    def start(self) -> str:
-        """Make the photos if needed, then start."""
-        from replicate.sandbox.photos import ensure_photos
-
-        ensure_photos(self.photos_dir, self._seed, self._photos, self._per_class)
-        return super().start()
+        arguments = ["sandbox", "flickr", "--photos", str(folder / "photos")]
+        arguments += ["--make", str(photos), "--seed", str(seed)]
+        if per_class is not None:
+            arguments += ["--per-class", str(per_class)]
+        super().__init__("local flickr", arguments, folder)
 
 
 class CrowdProcess(ServerProcess):
@@ -135,12 +135,13 @@ class CrowdProcess(ServerProcess):
         arguments = ["crowd", "serve", "--db", str(self.database), "--images", str(images)]
         super().__init__("crowd server", [*arguments, "--sandbox", "--seed", str(seed)], folder)
         self._seed = seed
+        self._images = images
         self._workers = workers
 
-    @property
-    def endpoint(self) -> str:
-        """Where it answers, once it was started."""
-        return str(self.ready["endpoint"])
+    def launch(self) -> None:
+        """Start it without waiting; it wants its folder of images, which may be empty yet."""
+        self._images.mkdir(parents=True, exist_ok=True)
+        super().launch()
 
     def keys(self) -> tuple[str, str]:
         """A requester's key id and secret; made once and kept beside the server's database."""

@@ -17,10 +17,10 @@ from replicate.base.images import decode, grey
 from replicate.store.queries import (
     Member,
     members_digest,
+    members_of_test_set,
     newest_revision,
     prepared_ids,
     set_members,
-    members_of_test_set,
 )
 from replicate.study import Study
 

@@ -6,6 +6,7 @@ started when first needed and end with the process, even a killed one.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -40,7 +41,7 @@ class World:
         self.study = study
         self._progress = progress
         self._processes: list[ServerProcess] = []
-        self._flickr: str | None = None
+        self._flickr: FlickrProcess | None = None
         self._crowd: CrowdProcess | None = None
 
     def __enter__(self) -> Self:
@@ -60,24 +61,43 @@ class World:
         """Whether the workers are simulated."""
         return self.study.pipeline.sandbox is not None
 
+    def launch(self, stages: Sequence[str]) -> None:
+        """Launch now what a new sandbox's stages will need later, so that nobody waits for it.
+
+        Does nothing where there is no sandbox, or where it has been used: then it is not known
+        whether anything is left to do.
+        """
+        sandbox = self.study.pipeline.sandbox
+        if sandbox is None or self.study.sandbox_dir.exists():
+            return
+        if "gather" in stages and not os.environ.get(FLICKR_URL):
+            self._flickr_process(sandbox).launch()
+        if "publish" in stages and not os.environ.get(CROWD_URL):
+            self._crowd_process(sandbox).launch()
+
     def flickr_endpoint(self) -> str:
         """The address of the Flickr API; starts the local Flickr if the study is a sandbox."""
         given = os.environ.get(FLICKR_URL)
         sandbox = self.study.pipeline.sandbox
         if given or sandbox is None:
             return given or self.study.pipeline.gather.endpoint
-        if self._flickr is None:
+        process = self._flickr_process(sandbox)
+        if not process.ready:
             self._progress("starting the local Flickr")
-            process = FlickrProcess(
+            process.start()
+            os.environ.setdefault("REPLICATE_FLICKR_KEY", SANDBOX_KEY)
+            os.environ.setdefault("REPLICATE_FLICKR_SECRET", SANDBOX_SECRET)
+        return process.start()
+
+    def _flickr_process(self, sandbox: SandboxConfig) -> FlickrProcess:
+        if self._flickr is None:
+            self._flickr = FlickrProcess(
                 self.study.sandbox_dir,
                 self.study.seed,
                 sandbox.photos,
                 self.study.pipeline.original.limit_per_class,
             )
-            self._processes.append(process)
-            self._flickr = process.start()
-            os.environ.setdefault("REPLICATE_FLICKR_KEY", SANDBOX_KEY)
-            os.environ.setdefault("REPLICATE_FLICKR_SECRET", SANDBOX_SECRET)
+            self._processes.append(self._flickr)
         return self._flickr
 
     def crowd(self) -> CrowdAccess:
@@ -121,8 +141,15 @@ class World:
         return self._crowd.work(self._progress)
 
     def _own_crowd(self, sandbox: SandboxConfig) -> CrowdAccess:
-        if self._crowd is None:
+        process = self._crowd_process(sandbox)
+        if not process.ready:
             self._progress("starting the crowd server")
+        endpoint = process.start()
+        key, secret = process.keys()
+        return CrowdAccess(endpoint, key, secret, simulated=True)
+
+    def _crowd_process(self, sandbox: SandboxConfig) -> CrowdProcess:
+        if self._crowd is None:
             self._crowd = CrowdProcess(
                 self.study.sandbox_dir,
                 self.study.seed,
@@ -130,6 +157,4 @@ class World:
                 sandbox.workers,
             )
             self._processes.append(self._crowd)
-            self._crowd.start()
-        key, secret = self._crowd.keys()
-        return CrowdAccess(self._crowd.endpoint, key, secret, simulated=True)
+        return self._crowd

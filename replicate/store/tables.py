@@ -9,7 +9,7 @@ selection frequency is never stored: it is the view `selection_frequencies` over
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -23,22 +23,18 @@ def _text(doc: str, **kwargs: Any) -> Any:
     return mapped_column(Text, doc=doc, **kwargs)
 
 
-def _id(doc: str, **kwargs: Any) -> Any:
-    return mapped_column(String(128), doc=doc, **kwargs)
-
-
 class Run(Base):
     """One run of one stage."""
 
     __tablename__ = "runs"
     run_id: Mapped[int] = mapped_column(primary_key=True, doc="Counts up from 1.")
-    stage: Mapped[str] = _id("The stage's name.")
+    stage: Mapped[str] = _text("The stage's name.")
     versions: Mapped[dict[str, Any]] = mapped_column(doc="Versions of replicate and libraries.")
     seed: Mapped[int] = mapped_column(Integer, doc="The study's seed.")
-    pipeline_digest: Mapped[str] = _id("Digest of all values of the pipeline file.")
+    pipeline_digest: Mapped[str] = _text("Digest of all values of the pipeline file.")
     started_at: Mapped[datetime] = mapped_column(doc="When it began.")
     ended_at: Mapped[datetime | None] = mapped_column(doc="When it ended; null: it was cut off.")
-    status: Mapped[str] = _id("running, done, failed or interrupted.")
+    status: Mapped[str] = _text("running, done, failed or interrupted.")
     done: Mapped[int] = mapped_column(Integer, default=0, doc="Items done by this run.")
     skipped: Mapped[int] = mapped_column(Integer, default=0, doc="Items already done before.")
     failed: Mapped[dict[str, Any]] = mapped_column(default=dict, doc="Failed items by reason.")
@@ -49,7 +45,7 @@ class Rule(Base):
     """A number that views depend on, taken over from the pipeline file."""
 
     __tablename__ = "rules"
-    name: Mapped[str] = _id("min_control_accuracy or min_controls.", primary_key=True)
+    name: Mapped[str] = _text("min_control_accuracy or min_controls.", primary_key=True)
     value: Mapped[float] = mapped_column(Float, doc="Its value.")
 
 
@@ -57,7 +53,7 @@ class Image(Base):
     """One image file as it was gathered."""
 
     __tablename__ = "images"
-    image_id: Mapped[str] = _id("SHA-256 of the file.", primary_key=True)
+    image_id: Mapped[str] = _text("SHA-256 of the file.", primary_key=True)
     width: Mapped[int] = mapped_column(Integer, doc="Pixels.")
     height: Mapped[int] = mapped_column(Integer, doc="Pixels.")
     n_bytes: Mapped[int] = mapped_column(Integer, doc="The file's size.")
@@ -67,15 +63,15 @@ class SetImage(Base):
     """One image of the original test set, its train set or a control set."""
 
     __tablename__ = "set_images"
-    set_name: Mapped[str] = _id("original, train, or a control's name.", primary_key=True)
-    name: Mapped[str] = _id("The image's name in its set.", primary_key=True)
-    class_id: Mapped[str] = _id("Its class.")
+    set_name: Mapped[str] = _text("original, train, or a control's name.", primary_key=True)
+    name: Mapped[str] = _text("The image's name in its set.", primary_key=True)
+    class_id: Mapped[str] = _text("Its class.")
     position: Mapped[int] = mapped_column(Integer, doc="Its place in the set, from 0.")
     image_id: Mapped[str | None] = mapped_column(
-        String(128), ForeignKey("images.image_id"), doc="The file; null if it could not be read."
+        Text, ForeignKey("images.image_id"), doc="The file; null if it could not be read."
     )
-    status: Mapped[str] = _id("ok or failed.")
-    reason: Mapped[str | None] = _id("Why it failed.")
+    status: Mapped[str] = _text("ok or failed.")
+    reason: Mapped[str | None] = _text("Why it failed.")
     __table_args__ = (Index("set_images_by_image", "image_id"),)
 
 
@@ -83,12 +79,14 @@ class Query(Base):
     """One page of one search: what was asked and what came back."""
 
     __tablename__ = "queries"
-    query_id: Mapped[str] = _id("Digest of source, class, term, window and page.", primary_key=True)
-    source: Mapped[str] = _id("flickr or folder.")
-    class_id: Mapped[str] = _id("The class that was searched for.")
+    query_id: Mapped[str] = _text(
+        "Digest of source, class, term, window and page.", primary_key=True
+    )
+    source: Mapped[str] = _text("flickr or folder.")
+    class_id: Mapped[str] = _text("The class that was searched for.")
     term: Mapped[str] = _text("The search term.")
-    window_start: Mapped[str | None] = _id("First upload date asked for.")
-    window_end: Mapped[str | None] = _id("End of the upload dates asked for.")
+    window_start: Mapped[str | None] = _text("First upload date asked for.")
+    window_end: Mapped[str | None] = _text("End of the upload dates asked for.")
     page: Mapped[int] = mapped_column(Integer, doc="Page, from 1.")
     total: Mapped[int | None] = mapped_column(Integer, doc="How many results were claimed.")
     fetched: Mapped[int] = mapped_column(Integer, doc="Results on the page.")
@@ -100,25 +98,25 @@ class Candidate(Base):
     """One image proposed for one class: the candidate pool."""
 
     __tablename__ = "candidates"
-    source: Mapped[str] = _id("flickr or folder.", primary_key=True)
-    source_id: Mapped[str] = _id("The source's own id of the image.", primary_key=True)
-    class_id: Mapped[str] = _id("The class it was found for.", primary_key=True)
+    source: Mapped[str] = _text("flickr or folder.", primary_key=True)
+    source_id: Mapped[str] = _text("The source's own id of the image.", primary_key=True)
+    class_id: Mapped[str] = _text("The class it was found for.", primary_key=True)
     position: Mapped[int] = mapped_column(Integer, doc="Its place among the class's results.")
     query_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("queries.query_id"), doc="The search that found it."
+        Text, ForeignKey("queries.query_id"), doc="The search that found it."
     )
     url: Mapped[str] = _text("Where it was to be downloaded from.")
     page_url: Mapped[str | None] = _text("The page that shows it.")
     owner: Mapped[str | None] = _text("Whose it is.")
     title: Mapped[str | None] = _text("Its title.")
-    licence: Mapped[str | None] = _id("Its licence, as the source numbers it.")
-    uploaded: Mapped[str | None] = _id("When it was uploaded.")
-    taken: Mapped[str | None] = _id("When it was taken.")
-    status: Mapped[str] = _id("found, ok or failed.")
+    licence: Mapped[str | None] = _text("Its licence, as the source numbers it.")
+    uploaded: Mapped[str | None] = _text("When it was uploaded.")
+    taken: Mapped[str | None] = _text("When it was taken.")
+    status: Mapped[str] = _text("found, ok or failed.")
     attempts: Mapped[int] = mapped_column(Integer, default=0, doc="Tries to download it.")
-    reason: Mapped[str | None] = _id("Why it failed.")
+    reason: Mapped[str | None] = _text("Why it failed.")
     image_id: Mapped[str | None] = mapped_column(
-        String(128), ForeignKey("images.image_id"), doc="The file, once it is here."
+        Text, ForeignKey("images.image_id"), doc="The file, once it is here."
     )
     __table_args__ = (Index("candidates_by_image", "image_id", "class_id"),)
 
@@ -128,24 +126,24 @@ class PreparedImage(Base):
 
     __tablename__ = "prepared_images"
     image_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("images.image_id"), primary_key=True, doc="The gathered file."
+        Text, ForeignKey("images.image_id"), primary_key=True, doc="The gathered file."
     )
-    steps: Mapped[str] = _id(
+    steps: Mapped[str] = _text(
         "The named, versioned transformations, joined by '+'.", primary_key=True
     )
-    prepared_id: Mapped[str | None] = _id("SHA-256 of the prepared bytes.")
-    display_id: Mapped[str | None] = _id("SHA-256 of the copy that workers see.")
-    status: Mapped[str] = _id("ok or failed.")
-    reason: Mapped[str | None] = _id("Why it failed.")
+    prepared_id: Mapped[str | None] = _text("SHA-256 of the prepared bytes.")
+    display_id: Mapped[str | None] = _text("SHA-256 of the copy that workers see.")
+    status: Mapped[str] = _text("ok or failed.")
+    reason: Mapped[str | None] = _text("Why it failed.")
 
 
 class Hash(Base):
     """A perceptual hash of a prepared image."""
 
     __tablename__ = "hashes"
-    prepared_id: Mapped[str] = _id("The prepared bytes.", primary_key=True)
-    algorithm: Mapped[str] = _id("Algorithm and bits, such as phash-64.", primary_key=True)
-    value: Mapped[str] = _id("The hash as hexadecimal text.")
+    prepared_id: Mapped[str] = _text("The prepared bytes.", primary_key=True)
+    algorithm: Mapped[str] = _text("Algorithm and bits, such as phash-64.", primary_key=True)
+    value: Mapped[str] = _text("The hash as hexadecimal text.")
     versions: Mapped[str] = _text("Decoder and library versions; others are not comparable.")
 
 
@@ -153,16 +151,16 @@ class DuplicatePair(Base):
     """Two images that the hash holds for near-duplicates, and what the pixels say."""
 
     __tablename__ = "duplicate_pairs"
-    reference_id: Mapped[str] = _id(
+    reference_id: Mapped[str] = _text(
         "Image of a reference set, or another candidate.", primary_key=True
     )
-    candidate_id: Mapped[str] = _id("Image of the candidate pool.", primary_key=True)
-    reference_set: Mapped[str] = _id("original, train, or candidates.")
+    candidate_id: Mapped[str] = _text("Image of the candidate pool.", primary_key=True)
+    reference_set: Mapped[str] = _text("original, train, or candidates.")
     distance: Mapped[int] = mapped_column(Integer, doc="Hamming distance of the hashes, in bits.")
     pixel_distance: Mapped[float | None] = mapped_column(
-        Float, doc="Mean squared difference of the pixels, in [0, 1]."
+        Float, doc="(1 - correlation) / 2 of the pixels, best over small moves; in [0, 1]."
     )
-    verdict: Mapped[str] = _id("sure, unsure or different.")
+    verdict: Mapped[str] = _text("sure, unsure or different.")
 
 
 class DedupDecision(Base):
@@ -170,26 +168,30 @@ class DedupDecision(Base):
 
     __tablename__ = "dedup_decisions"
     image_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("images.image_id"), primary_key=True, doc="The candidate."
+        Text, ForeignKey("images.image_id"), primary_key=True, doc="The candidate."
     )
-    class_id: Mapped[str] = _id("The class it was found for.", primary_key=True)
+    class_id: Mapped[str] = _text("The class it was found for.", primary_key=True)
     keep: Mapped[bool] = mapped_column(doc="Whether it stays.")
-    reason: Mapped[str | None] = _id("Why it goes: duplicate_of_reference, duplicate_of_candidate.")
-    because_of: Mapped[str | None] = _id("The image that it is too close to.")
+    reason: Mapped[str | None] = _text(
+        "Why it goes: duplicate_of_reference, duplicate_of_candidate."
+    )
+    because_of: Mapped[str | None] = _text("The image that it is too close to.")
 
 
 class Hit(Base):
     """One page of work, composed from the pool; published once."""
 
     __tablename__ = "hits"
-    hit_key: Mapped[str] = _id("Token made from the content; UniqueRequestToken.", primary_key=True)
-    class_id: Mapped[str] = _id("The class that is asked for.")
+    hit_key: Mapped[str] = _text(
+        "Token made from the content; UniqueRequestToken.", primary_key=True
+    )
+    class_id: Mapped[str] = _text("The class that is asked for.")
     number: Mapped[int] = mapped_column(Integer, doc="Its number within the class, from 0.")
     assignments: Mapped[int] = mapped_column(Integer, doc="How many workers are asked.")
-    reward: Mapped[str] = _id("US dollars an assignment, as decimal text.")
-    hit_id: Mapped[str | None] = _id("The provider's id, once it is published.")
+    reward: Mapped[str] = _text("US dollars an assignment, as decimal text.")
+    hit_id: Mapped[str | None] = _text("The provider's id, once it is published.")
     published_at: Mapped[datetime | None] = mapped_column(doc="When it was published.")
-    status: Mapped[str] = _id("composed, published or complete.")
+    status: Mapped[str] = _text("composed, published or complete.")
 
 
 class HitImage(Base):
@@ -197,29 +199,27 @@ class HitImage(Base):
 
     __tablename__ = "hit_images"
     hit_key: Mapped[str] = mapped_column(
-        String(128), ForeignKey("hits.hit_key"), primary_key=True, doc="The HIT."
+        Text, ForeignKey("hits.hit_key"), primary_key=True, doc="The HIT."
     )
-    slot: Mapped[str] = _id("Its slot on the page: i01, i02, …", primary_key=True)
-    image_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("images.image_id"), doc="The image."
-    )
-    role: Mapped[str] = _id("candidate, positive or negative.")
+    slot: Mapped[str] = _text("Its slot on the page: i01, i02, …", primary_key=True)
+    image_id: Mapped[str] = mapped_column(Text, ForeignKey("images.image_id"), doc="The image.")
+    role: Mapped[str] = _text("candidate, positive or negative.")
 
 
 class Assignment(Base):
     """One worker's submission of one HIT."""
 
     __tablename__ = "assignments"
-    assignment_id: Mapped[str] = _id("The provider's id.", primary_key=True)
+    assignment_id: Mapped[str] = _text("The provider's id.", primary_key=True)
     hit_key: Mapped[str] = mapped_column(
-        String(128), ForeignKey("hits.hit_key"), index=True, doc="The HIT."
+        Text, ForeignKey("hits.hit_key"), index=True, doc="The HIT."
     )
-    worker_id: Mapped[str] = _id("The worker, as a keyed hash.")
-    status: Mapped[str] = _id("Submitted, Approved or Rejected.")
+    worker_id: Mapped[str] = _text("The worker, as a keyed hash.")
+    status: Mapped[str] = _text("Submitted, Approved or Rejected.")
     accepted_at: Mapped[datetime | None] = mapped_column(doc="When the worker took it.")
     submitted_at: Mapped[datetime | None] = mapped_column(doc="When the worker sent it.")
     answer: Mapped[str] = _text("The answer as it came.")
-    reason: Mapped[str | None] = _id("Why the answer could not be read; null: it could.")
+    reason: Mapped[str | None] = _text("Why the answer could not be read; null: it could.")
     simulated: Mapped[bool] = mapped_column(doc="Whether the worker is simulated.")
 
 
@@ -228,16 +228,14 @@ class Vote(Base):
 
     __tablename__ = "votes"
     assignment_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("assignments.assignment_id"), primary_key=True, doc="The page."
+        Text, ForeignKey("assignments.assignment_id"), primary_key=True, doc="The page."
     )
-    slot: Mapped[str] = _id("The slot on the page.", primary_key=True)
-    image_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("images.image_id"), doc="The image."
-    )
-    class_id: Mapped[str] = _id("The class that was asked for.")
-    worker_id: Mapped[str] = _id("The worker, as a keyed hash.")
-    role: Mapped[str] = _id("candidate, positive or negative.")
-    value: Mapped[str] = _id("yes, no, broken or not_shown; only yes and no are votes.")
+    slot: Mapped[str] = _text("The slot on the page.", primary_key=True)
+    image_id: Mapped[str] = mapped_column(Text, ForeignKey("images.image_id"), doc="The image.")
+    class_id: Mapped[str] = _text("The class that was asked for.")
+    worker_id: Mapped[str] = _text("The worker, as a keyed hash.")
+    role: Mapped[str] = _text("candidate, positive or negative.")
+    value: Mapped[str] = _text("yes, no, broken or not_shown; only yes and no are votes.")
     milliseconds: Mapped[int | None] = mapped_column(Integer, doc="When it was decided.")
     __table_args__ = (Index("votes_by_image", "image_id", "class_id"),)
 
@@ -247,11 +245,11 @@ class TestSet(Base):
 
     __test__ = False
     __tablename__ = "test_sets"
-    name: Mapped[str] = _id("Its name.", primary_key=True)
+    name: Mapped[str] = _text("Its name.", primary_key=True)
     revision: Mapped[int] = mapped_column(Integer, primary_key=True, doc="From 1.")
-    strategy: Mapped[str] = _id("The sampling strategy.")
+    strategy: Mapped[str] = _text("The sampling strategy.")
     parameters: Mapped[dict[str, Any]] = mapped_column(doc="The strategy's parameters.")
-    digest: Mapped[str] = _id("SHA-256 of its manifest.")
+    digest: Mapped[str] = _text("SHA-256 of its manifest.")
     n: Mapped[int] = mapped_column(Integer, doc="Images.")
     match: Mapped[dict[str, Any]] = mapped_column(
         doc="How well it matches the original: on the votes it was drawn by, and on held-out ones."
@@ -265,14 +263,12 @@ class TestSetImage(Base):
 
     __test__ = False
     __tablename__ = "test_set_images"
-    name: Mapped[str] = _id("The test set.", primary_key=True)
+    name: Mapped[str] = _text("The test set.", primary_key=True)
     revision: Mapped[int] = mapped_column(Integer, primary_key=True, doc="Its revision.")
     position: Mapped[int] = mapped_column(Integer, primary_key=True, doc="From 0.")
-    image_id: Mapped[str] = mapped_column(
-        String(128), ForeignKey("images.image_id"), doc="The image."
-    )
-    class_id: Mapped[str] = _id("Its class.")
-    stratum: Mapped[str] = _id("The frequency bin it was drawn from.")
+    image_id: Mapped[str] = mapped_column(Text, ForeignKey("images.image_id"), doc="The image.")
+    class_id: Mapped[str] = _text("Its class.")
+    stratum: Mapped[str] = _text("The frequency bin it was drawn from.")
     filled: Mapped[bool] = mapped_column(doc="Whether it fills a gap of another bin.")
 
 
@@ -280,12 +276,12 @@ class Model(Base):
     """One model of the zoo."""
 
     __tablename__ = "models"
-    name: Mapped[str] = _id("Its name.", primary_key=True)
-    family: Mapped[str] = _id("Its family.")
+    name: Mapped[str] = _text("Its name.", primary_key=True)
+    family: Mapped[str] = _text("Its family.")
     card: Mapped[dict[str, Any]] = mapped_column(doc="Preprocessing, parameters, provenance.")
-    weights_digest: Mapped[str | None] = _id("SHA-256 of its weights' tensors.")
+    weights_digest: Mapped[str | None] = _text("SHA-256 of its weights' tensors.")
     path: Mapped[str | None] = _text("The weights, below the study folder.")
-    status: Mapped[str] = _id("ok or failed.")
+    status: Mapped[str] = _text("ok or failed.")
     reason: Mapped[str | None] = _text("Why it failed.")
 
 
@@ -294,17 +290,17 @@ class Prediction(Base):
 
     __tablename__ = "predictions"
     model: Mapped[str] = mapped_column(
-        String(128), ForeignKey("models.name"), primary_key=True, doc="The model."
+        Text, ForeignKey("models.name"), primary_key=True, doc="The model."
     )
-    set_name: Mapped[str] = _id("The set.", primary_key=True)
-    set_digest: Mapped[str] = _id("The set's digest when it was scored.", primary_key=True)
-    preprocessing: Mapped[str] = _id("Name and version of the preprocessing.", primary_key=True)
-    precision: Mapped[str] = _id("Such as fp32.", primary_key=True)
-    weights_digest: Mapped[str | None] = _id("The weights that were scored.")
+    set_name: Mapped[str] = _text("The set.", primary_key=True)
+    set_digest: Mapped[str] = _text("The set's digest when it was scored.", primary_key=True)
+    preprocessing: Mapped[str] = _text("Name and version of the preprocessing.", primary_key=True)
+    precision: Mapped[str] = _text("Such as fp32.", primary_key=True)
+    weights_digest: Mapped[str | None] = _text("The weights that were scored.")
     n: Mapped[int | None] = mapped_column(Integer, doc="Images scored.")
     correct: Mapped[int | None] = mapped_column(Integer, doc="Images right at top-1.")
     path: Mapped[str | None] = _text("The arrays, below the study folder.")
-    predictions_digest: Mapped[str | None] = _id("SHA-256 of the predicted classes.")
+    predictions_digest: Mapped[str | None] = _text("SHA-256 of the predicted classes.")
     exploratory: Mapped[bool] = mapped_column(doc="Whether the set was not frozen.")
-    status: Mapped[str] = _id("ok or failed.")
+    status: Mapped[str] = _text("ok or failed.")
     reason: Mapped[str | None] = _text("Why it failed.")
