@@ -52,10 +52,14 @@ def over(
     try:
         for _ in range(min(processes, len(items))):
             ours, theirs = context.Pipe()
-            worker = context.Process(target=_serve, args=(theirs, function, job), daemon=True)
+            worker = context.Process(target=_serve, args=(theirs, function), daemon=True)
             worker.start()
             theirs.close()
             workers[ours] = worker
+        # The job goes through the pipe, not with the process's arguments: writing those to a
+        # process that died at its start would wait for ever.
+        for connection in workers:
+            _send(connection, job)
         yield from _deal(list(workers), todo)
     finally:
         for connection, worker in workers.items():
@@ -68,29 +72,41 @@ def _deal(connections: list[Connection], todo: deque[Any]) -> Iterator[tuple[Any
     working: dict[Connection, Any] = {}
     for connection in connections:
         working[connection] = todo.popleft()
-        connection.send(working[connection])
+        _send(connection, working[connection])
     while working:
         for connection in cast("list[Connection]", wait(list(working))):
             item = working.pop(connection)
             try:
                 result, error = connection.recv()
             except (EOFError, OSError):
-                raise ReplicateError(
-                    f"A process died while it worked on {item}.",
-                    "Often memory ran out. What was done is kept: run the same command again.",
-                ) from None
+                raise _died(f"while it worked on {item}") from None
             if error is not None:
                 raise error
             if todo:
                 working[connection] = todo.popleft()
-                connection.send(working[connection])
+                _send(connection, working[connection])
             yield item, result
 
 
-def _serve(connection: Connection, function: Callable[[Any, Any], Any], job: Any) -> None:
+def _send(connection: Connection, value: Any) -> None:
+    try:
+        connection.send(value)
+    except OSError:
+        raise _died("before it began") from None
+
+
+def _died(when: str) -> ReplicateError:
+    return ReplicateError(
+        f"A process died {when}.",
+        "Often memory ran out. What was done is kept: run the same command again.",
+    )
+
+
+def _serve(connection: Connection, function: Callable[[Any, Any], Any]) -> None:
     # Ctrl-C goes to the whole group: the first process ends the others in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        job = connection.recv()
         while True:
             item = connection.recv()
             answer: tuple[Any, Exception | None]

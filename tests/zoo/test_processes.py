@@ -79,3 +79,24 @@ def _runs(pid):
 
 def test_cores():
     assert 1 <= usable_cores() <= os.cpu_count()
+
+
+UNGUARDED = """
+import operator
+from replicate.base.errors import ReplicateError
+from replicate.zoo.processes import over
+# Each process imports this file again and dies of it, before it reads the large job.
+try:
+    list(over(operator.add, bytes(10_000_000), [b"1", b"2"], 2))
+except ReplicateError as error:
+    print(error.message)
+"""
+
+
+def test_a_process_that_dies_at_its_start_is_said_not_waited_for(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "A process died" in done.stdout
