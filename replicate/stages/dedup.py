@@ -21,7 +21,7 @@ from replicate.base.errors import ItemError, MissingError
 from replicate.base.images import decode
 from replicate.duplicates.calibrate import Calibration, calibrate, tightened
 from replicate.duplicates.clusters import Drop, Edge, resolve
-from replicate.duplicates.confirm import SURE, Thresholds, confirm
+from replicate.duplicates.confirm import DIFFERENT, SURE, Thresholds, confirm
 from replicate.duplicates.edits import posted_again
 from replicate.duplicates.search import Pairs, pairs_among, pairs_within
 from replicate.pipeline.model import DedupConfig
@@ -138,10 +138,12 @@ def _calibrations(
 ) -> dict[str, Calibration]:
     """The measured thresholds: against `references`, and within the `candidates`.
 
-    Empty if pixels are not asked, or there are not two images to measure on. The planted
+    Empty if pixels are not asked, the threshold is given, or there are not two images to measure
+    on. The planted
     near-duplicates go through `[prepare]`, as a real one would.
     """
-    if config.confirm != "pixels" or len(reference.image_ids) < 2:
+    measured_here = config.confirm == "pixels" and config.threshold is None
+    if not measured_here or len(reference.image_ids) < 2:
         return {}
     steps = study.pipeline.prepare.steps
     height, width = reference.pixels.shape[1:]
@@ -192,6 +194,7 @@ def _pairs(
         pairs_within(first.hashes, second.hashes, config.radius),
         [todo.references[image] for image in first.image_ids],
         thresholds.get("references", _NO_DOUBT),
+        config,
     )
     if config.within:
         rows += _rows(
@@ -200,23 +203,34 @@ def _pairs(
             pairs_among(second.hashes, config.radius),
             ["candidates"] * len(second.image_ids),
             thresholds.get("candidates", _NO_DOUBT),
+            config,
         )
     return rows
 
 
 def _rows(
-    first: _Side, second: _Side, pairs: Pairs, sets: Sequence[str], thresholds: Thresholds
+    first: _Side,
+    second: _Side,
+    pairs: Pairs,
+    sets: Sequence[str],
+    thresholds: Thresholds,
+    config: DedupConfig,
 ) -> list[dict[str, Any]]:
     found = confirm(first.pixels, second.pixels, pairs, thresholds)
-    kept = np.flatnonzero(found.verdict != "different")
+    distance, verdict = found.distance, found.verdict
+    if config.confirm == "pixels" and config.threshold is not None:
+        # A threshold that is given is one of plain squared L2, as the papers have it.
+        distance = found.squared
+        verdict = Thresholds(config.threshold, config.threshold).verdicts(distance)
+    kept = np.flatnonzero(verdict != DIFFERENT)
     return [
         {
             "reference_id": first.image_ids[pairs.reference[i]],
             "candidate_id": second.image_ids[pairs.candidate[i]],
             "reference_set": sets[pairs.reference[i]],
             "distance": int(pairs.distance[i]),
-            "pixel_distance": float(found.distance[i]),
-            "verdict": str(found.verdict[i]),
+            "pixel_distance": float(distance[i]),
+            "verdict": str(verdict[i]),
         }
         for i in kept
     ]

@@ -158,7 +158,9 @@ class DuplicatePair(Base):
     reference_set: Mapped[str] = _text("original, train, or candidates.")
     distance: Mapped[int] = mapped_column(Integer, doc="Hamming distance of the hashes, in bits.")
     pixel_distance: Mapped[float | None] = mapped_column(
-        Float, doc="(1 - correlation) / 2 of the pixels, best over small moves; in [0, 1]."
+        Float,
+        doc="The distance of the pixels that decided, in [0, 1]: (1 - correlation) / 2, best over "
+        "small moves; or the mean squared difference where [dedup] threshold is given.",
     )
     verdict: Mapped[str] = _text("sure, unsure or different.")
 

@@ -1,5 +1,6 @@
 """The dedup stage on the digits study's own photos, with planted near-duplicates."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ from sqlalchemy import delete, select
 from stages.pools import Pool, add_photos, make_pool
 
 from replicate.base.errors import MissingError
+from replicate.base.images import decode, grey
 from replicate.stages import dedup_hashes
 from replicate.stages.common import Context
 from replicate.stages.dedup import dedup
+from replicate.store.queries import prepared_ids
 from replicate.store.tables import DedupDecision, DuplicatePair, Hash, PreparedImage
 from replicate.study import init_study
 
@@ -127,3 +130,25 @@ def test_without_prepared_candidates_it_names_the_stage_before(tmp_path: Path, p
     assert "replicate prepare" in caught.value.hint
     with pool.study.session() as session:
         assert session.scalars(select(PreparedImage)).first() is not None
+
+
+def test_a_given_threshold_is_one_of_squared_l2(tmp_path: Path) -> None:
+    pool = make_pool(tmp_path, 300, part=0.5, train=False)
+    pipeline = pool.study.pipeline
+    wanted = pipeline.dedup.model_copy(update={"threshold": 0.02})
+    pool.study.loaded = replace(
+        pool.study.loaded, pipeline=pipeline.model_copy(update={"dedup": wanted})
+    )
+    assert dedup(pool.context()).tally.details["calibration"] == {}
+    with pool.study.session() as session:
+        prepared = {image: ids[0] for image, ids in prepared_ids(session, "digits-8x8@1").items()}
+        pairs = session.scalars(select(DuplicatePair)).all()
+    assert pairs
+    for pair in pairs:
+        first, second = (
+            grey(decode(pool.study.prepared.get(prepared[image]))).astype(float) / 255
+            for image in (pair.reference_id, pair.candidate_id)
+        )
+        assert pair.verdict == "sure"
+        assert pair.pixel_distance == pytest.approx(((first - second) ** 2).mean())
+        assert pair.pixel_distance <= 0.02
