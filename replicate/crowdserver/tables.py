@@ -1,5 +1,7 @@
 """The crowd server's tables. Times are seconds since 1970 in UTC, as the protocol has them."""
 
+from typing import Any
+
 from sqlalchemy import Float, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -18,53 +20,78 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, int: Integer, float: Float}  # noqa: RUF012
 
 
+def _moment(doc: str, **kwargs: Any) -> Any:
+    return mapped_column(doc=f"{doc} Seconds since 1970, UTC.", **kwargs)
+
+
 class Setting(Base):
     """What the server knows of itself: its secret, the address that browsers reach it by."""
 
     __tablename__ = "settings"
-    name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]
+    name: Mapped[str] = mapped_column(primary_key=True, doc="secret, base_url or clock_offset.")
+    value: Mapped[str] = mapped_column(
+        doc="Its value as text: the key of all ids and signatures in hexadecimal, "
+        "the address, or the seconds that a sandbox's clock is ahead.",
+    )
 
 
 class Key(Base):
     """A requester's key. The secret is kept as it is, for signatures are made with it."""
 
     __tablename__ = "keys"
-    access_key_id: Mapped[str] = mapped_column(primary_key=True)
-    secret: Mapped[str]
-    requester: Mapped[str]
-    created: Mapped[float]
+    access_key_id: Mapped[str] = mapped_column(
+        primary_key=True, doc="The access key id that requests name."
+    )
+    secret: Mapped[str] = mapped_column(doc="The secret access key.")
+    requester: Mapped[str] = mapped_column(doc="The account that it acts for.")
+    created: Mapped[float] = _moment("When it was made, by the machine's clock.")
 
 
 class Worker(Base):
     """A worker, by a keyed hash of the name that they were invited by; the name is not kept."""
 
     __tablename__ = "workers"
-    worker_id: Mapped[str] = mapped_column(primary_key=True)
-    created: Mapped[float]
+    worker_id: Mapped[str] = mapped_column(
+        primary_key=True, doc="A keyed hash of the worker's name."
+    )
+    created: Mapped[float] = _moment("When the worker was first invited, by the machine's clock.")
 
 
 class Invitation(Base):
     """A link that lets one worker in; only a hash of its token is kept."""
 
     __tablename__ = "invitations"
-    token_hash: Mapped[str] = mapped_column(primary_key=True)
-    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.worker_id"), index=True)
-    created: Mapped[float]
+    token_hash: Mapped[str] = mapped_column(
+        primary_key=True, doc="SHA-256 of the token in the link, in hexadecimal."
+    )
+    worker_id: Mapped[str] = mapped_column(
+        ForeignKey("workers.worker_id"), index=True, doc="The worker whom it lets in."
+    )
+    created: Mapped[float] = _moment("When it was made, by the machine's clock.")
 
 
 class HitType(Base):
     """The terms that HITs share; the id is a keyed hash of them."""
 
     __tablename__ = "hit_types"
-    hit_type_id: Mapped[str] = mapped_column(primary_key=True)
-    requester: Mapped[str]
-    title: Mapped[str]
-    description: Mapped[str]
-    keywords: Mapped[str]
-    reward: Mapped[str]
-    duration: Mapped[int]
-    auto_approval_delay: Mapped[int]
+    hit_type_id: Mapped[str] = mapped_column(
+        primary_key=True, doc="A keyed hash of the requester and the terms."
+    )
+    requester: Mapped[str] = mapped_column(doc="The account that it belongs to.")
+    title: Mapped[str] = mapped_column(doc="The title that workers see on their list.")
+    description: Mapped[str] = mapped_column(doc="What the work is, as workers see it.")
+    keywords: Mapped[str] = mapped_column(
+        doc="Keywords as they were given; empty if there are none."
+    )
+    reward: Mapped[str] = mapped_column(
+        doc="US dollars for one approved assignment, with two decimals."
+    )
+    duration: Mapped[int] = mapped_column(
+        doc="Seconds from taking up an assignment to its deadline."
+    )
+    auto_approval_delay: Mapped[int] = mapped_column(
+        doc="Seconds from sending in to approval, if nobody decides before."
+    )
 
 
 class Hit(Base):
@@ -72,17 +99,28 @@ class Hit(Base):
 
     __tablename__ = "hits"
     __table_args__ = (UniqueConstraint("requester", "request_token"),)
-    serial: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    hit_id: Mapped[str] = mapped_column(unique=True)
-    hit_type_id: Mapped[str] = mapped_column(ForeignKey("hit_types.hit_type_id"), index=True)
-    requester: Mapped[str]
-    request_token: Mapped[str | None]
-    question: Mapped[str]
-    annotation: Mapped[str | None]
-    max_assignments: Mapped[int]
-    created: Mapped[float]
-    expires: Mapped[float] = mapped_column(index=True)
-    disposed: Mapped[int] = mapped_column(default=0)
+    serial: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=True, doc="Counts up from 1, in the order of making."
+    )
+    hit_id: Mapped[str] = mapped_column(
+        unique=True,
+        doc="A keyed hash of the requester and the request token, or of the serial without one.",
+    )
+    hit_type_id: Mapped[str] = mapped_column(
+        ForeignKey("hit_types.hit_type_id"), index=True, doc="The terms."
+    )
+    requester: Mapped[str] = mapped_column(doc="The account that it belongs to.")
+    request_token: Mapped[str | None] = mapped_column(
+        doc="UniqueRequestToken: one HIT a token, for ever; null: none was given."
+    )
+    question: Mapped[str] = mapped_column(doc="The question's XML, as it was given.")
+    annotation: Mapped[str | None] = mapped_column(
+        doc="RequesterAnnotation, not shown to workers; null: none was given."
+    )
+    max_assignments: Mapped[int] = mapped_column(doc="How many workers can do it.")
+    created: Mapped[float] = _moment("When it was made.")
+    expires: Mapped[float] = _moment("When it can no longer be taken up.", index=True)
+    disposed: Mapped[int] = mapped_column(default=0, doc="1 once it is deleted, otherwise 0.")
 
 
 class Assignment(Base):
@@ -101,15 +139,32 @@ class Assignment(Base):
         Index(None, "state", "deadline"),
         Index(None, "state", "auto_approval"),
     )
-    assignment_id: Mapped[str] = mapped_column(primary_key=True)
-    hit_id: Mapped[str] = mapped_column(ForeignKey("hits.hit_id"))
-    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.worker_id"))
-    state: Mapped[str]
-    accepted: Mapped[float]
-    deadline: Mapped[float]
-    submitted: Mapped[float | None]
-    auto_approval: Mapped[float | None]
-    decided: Mapped[float | None]
-    answer: Mapped[str | None]
-    feedback: Mapped[str | None]
-    draft: Mapped[str | None]
+    assignment_id: Mapped[str] = mapped_column(
+        primary_key=True, doc="A keyed hash of HIT and worker."
+    )
+    hit_id: Mapped[str] = mapped_column(ForeignKey("hits.hit_id"), doc="The HIT.")
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.worker_id"), doc="Who does it.")
+    state: Mapped[str] = mapped_column(
+        doc="Accepted, Returned, Abandoned, Submitted, Approved or Rejected."
+    )
+    accepted: Mapped[float] = _moment("When it was taken up, the last time.")
+    deadline: Mapped[float] = _moment(
+        "When it is abandoned, unless it is sent in or returned before."
+    )
+    submitted: Mapped[float | None] = _moment("When it was sent in; null: not yet.")
+    auto_approval: Mapped[float | None] = _moment(
+        "When it is approved, if nobody decides before; null: not sent in."
+    )
+    decided: Mapped[float | None] = _moment(
+        "When it was approved or rejected, the last time; null: not yet."
+    )
+    answer: Mapped[str | None] = mapped_column(
+        doc="What was sent in, as QuestionFormAnswers XML; null: not sent in."
+    )
+    feedback: Mapped[str | None] = mapped_column(
+        doc="What the requester said at the last decision; null: nothing."
+    )
+    draft: Mapped[str | None] = mapped_column(
+        doc="What the page had so far, as JSON; null: nothing was kept, or it was "
+        "returned, taken up again or sent in.",
+    )

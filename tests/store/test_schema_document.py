@@ -2,9 +2,12 @@
 
 import importlib.util
 
+import pytest
+from sqlalchemy.orm import DeclarativeBase
 from support.paths import ROOT
 
-from replicate.store.tables import Base
+from replicate.crowdserver.tables import Base as CrowdBase
+from replicate.store.tables import Base as StudyBase
 
 
 def test_the_schema_document_is_current() -> None:
@@ -15,10 +18,12 @@ def test_the_schema_document_is_current() -> None:
     assert (ROOT / "db" / "schema.md").read_text(encoding="utf-8") == module.schema_text()
 
 
-def test_every_column_of_a_study_is_documented() -> None:
+@pytest.mark.parametrize("base", [StudyBase, CrowdBase], ids=["study", "crowd server"])
+def test_every_column_is_documented(base: type[DeclarativeBase]) -> None:
+    assert base.metadata.sorted_tables
     undocumented = [
         f"{table.name}.{column.name}"
-        for table in Base.metadata.sorted_tables
+        for table in base.metadata.sorted_tables
         for column in table.columns
         if not column.doc
     ]
