@@ -38,24 +38,41 @@ def sandbox() -> None:
 @click.option("--make", metavar="N", type=click.IntRange(min=10), help="Make N photos there first.")
 @SEED
 @PER_CLASS
+@click.option(
+    "--faults",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='Go wrong as this JSON file plans, such as {"api_429": 0.1}; by default never.',
+)
 @server_options(default_port=8701)
 def flickr(
     photos: Path,
     make: int | None,
     seed: int,
     per_class: int | None,
+    faults: Path | None,
     host: str,
     port: int,
     ready_file: Path | None,
     exit_with_stdin: bool,
 ) -> None:
     """Answer flickr.photos.search as Flickr does, over a folder of images."""
+    from replicate.sandbox.faults import FaultPlan
     from replicate.sandbox.flickr import serve
     from replicate.sandbox.photos import ensure_photos
 
+    # Read first: a plan that cannot be read is said before photos are made.
+    plan = None if faults is None else FaultPlan.read(faults)
     if make is not None:
         ensure_photos(photos, seed, make, per_class)
-    serve(photos, host=host, port=port, ready_file=ready_file, exit_with_stdin=exit_with_stdin)
+    serve(
+        photos,
+        host=host,
+        port=port,
+        ready_file=ready_file,
+        exit_with_stdin=exit_with_stdin,
+        faults=plan,
+    )
 
 
 @sandbox.command(epilog=example("replicate sandbox photos photos --number 100 --seed 1"))
