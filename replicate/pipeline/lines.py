@@ -20,7 +20,7 @@ def key_lines(text: str) -> dict[tuple[str | int, ...], int]:
         Line numbers, from 1, by path: ``("label", "reward")``; tables of an array carry their
         index: ``("sample", 0, "name")``.
 
-    >>> key_lines("[a]\\nb = 1\\n[[c]]\\nd = 2")[("c", 0, "d")]
+    >>> key_lines("[a]\nb = 1\n[[c]]\nd = 2")[("c", 0, "d")]
     4
     """
     lines: dict[tuple[str | int, ...], int] = {}

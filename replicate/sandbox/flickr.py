@@ -6,21 +6,14 @@ not checked, only its key.
 """
 
 import asyncio
-import contextlib
 import io
 import json
-import os
 import re
-import socket
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from replicate.base.errors import UsageError
-from replicate.base.files import write_json
 from replicate.sandbox.faults import FaultPlan, Faults
 
 if TYPE_CHECKING:
@@ -65,56 +58,19 @@ def serve(
         MissingError: The folder has no table.
         UsageError: The table is malformed, or the port is in use.
     """
+    # Imported late: whoever only wants the sandbox's key does not pay for a server.
     import uvicorn
 
     from replicate.sandbox.photo_index import PhotoIndex
+    from replicate.web.serving import OrderlyServer, address, bound, run
 
     index = PhotoIndex(photos)
-    listener = listen(host, port)
-    taken = listener.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
-    endpoint = f"http://{shown}:{taken}/services/rest/"
-    server = uvicorn.Server(
-        uvicorn.Config(
+    with bound(host, port, "local Flickr") as listening:
+        endpoint = f"{address(host, listening)}/services/rest/"
+        config = uvicorn.Config(
             make_app(index, faults), log_level="warning", access_log=False, lifespan="off"
         )
-    )
-    if exit_with_stdin:
-        threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
-
-    async def run() -> None:
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
-        if server.started and ready_file is not None:
-            write_json(ready_file, {"endpoint": endpoint, "pid": os.getpid()})
-        await serving
-
-    with contextlib.suppress(KeyboardInterrupt), listener:
-        asyncio.run(run())
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        UsageError: The address cannot be had: the port is in use.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small answers at once only on sockets that say they are TCP; without it every
-    # answer on loopback waits 40 ms for an acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(512)
-    except OSError as error:
-        listener.close()
-        raise UsageError(
-            f"Cannot listen on {host}:{port}: {error.strerror}.",
-            "Choose another port, or --port 0 for any free one.",
-        ) from error
-    return listener
+        run(OrderlyServer(config, ready_file, {"endpoint": endpoint}), listening, exit_with_stdin)
 
 
 def make_app(index: "PhotoIndex", faults: FaultPlan | None = None) -> "Starlette":
@@ -257,10 +213,3 @@ def _too_many(seconds: int) -> "Response":
     return PlainTextResponse(
         "Too Many Requests", status_code=429, headers={"retry-after": str(seconds)}
     )
-
-
-def _stop_with_stdin(server: Any) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
-            pass
-    server.should_exit = True

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 
 from replicate.base.digests import digest_value
 from replicate.base.errors import GuardError, PipelineError
@@ -213,6 +213,10 @@ def _iso(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
+def _used_queries() -> Select[str]:
+    return select(Candidate.query_id).distinct()
+
+
 def _summarise(context: Context, tally: Tally) -> None:
     with context.study.session() as session:
         rows = session.execute(
@@ -224,6 +228,10 @@ def _summarise(context: Context, tally: Tally) -> None:
     by_class = {item.class_id: counts.get(item.class_id, 0) for item in context.study.classes}
     tally.details["candidates"] = by_class
     if not any(by_class.values()):
+        if not rows and not tally.failed:
+            # Searches that found nothing at all are forgotten: mended, they are made again.
+            with context.study.session() as session:
+                session.execute(delete(Query).where(Query.query_id.not_in(_used_queries())))
         raise GuardError(
             "No candidate was gathered for any class: the pool is empty.",
             "Check [gather] source, the terms of the classes, date_windows and licences.",

@@ -14,7 +14,8 @@ from support.flickr import local_flickr, picture, write_table
 
 from replicate.base.errors import UsageError
 from replicate.sandbox.faults import FaultPlan, Faults
-from replicate.sandbox.flickr import PLACEHOLDER, SANDBOX_KEY, listen, serve
+from replicate.sandbox.flickr import PLACEHOLDER, SANDBOX_KEY, serve
+from replicate.web.serving import bound
 
 QUERY = {"method": "flickr.photos.search", "api_key": SANDBOX_KEY, "tags": "cat"}
 JSON = {"format": "json", "nojsoncallback": "1"}
@@ -151,7 +152,7 @@ def test_a_plan_of_faults_is_read_from_a_file(tmp_path: Path):
 
 
 def test_a_port_in_use_is_a_usage_error(folder: Path):
-    with listen("127.0.0.1", 0) as taken, pytest.raises(UsageError, match="Cannot listen"):
+    with bound("127.0.0.1", 0, "test") as taken, pytest.raises(UsageError, match="cannot listen"):
         serve(folder, port=taken.getsockname()[1])
 
 

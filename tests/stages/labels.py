@@ -22,11 +22,11 @@ from replicate.study import Study, init_study, open_study
 CLASSES = ("3", "5", "8")
 PER_CLASS = 8
 SMALLER = {
-    "candidates = 30": "candidates = 6",
-    "positive = 15": "positive = 2",
-    "negative = 3": "negative = 2",
-    "assignments = 10": "assignments = 3",
-    "workers = 16": "workers = 6",
+    "candidates = 48": "candidates = 6",
+    "positive = 22": "positive = 2",
+    "negative = 4": "negative = 2",
+    "assignments = 9": "assignments = 3",
+    "workers = 14": "workers = 6",
 }
 
 

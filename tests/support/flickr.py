@@ -11,14 +11,15 @@ import uvicorn
 
 from replicate.base.images import encode_png
 from replicate.sandbox.faults import FaultPlan
-from replicate.sandbox.flickr import listen, make_app
+from replicate.sandbox.flickr import make_app
 from replicate.sandbox.photo_index import PhotoIndex
+from replicate.web.serving import bound
 
 
 @contextmanager
 def local_flickr(photos: Path, faults: FaultPlan | None = None) -> Iterator[str]:
     """Serve a folder of photos while the block runs; its endpoint."""
-    with listen("127.0.0.1", 0) as listener:
+    with bound("127.0.0.1", 0, "local Flickr") as listener:
         server = uvicorn.Server(
             uvicorn.Config(
                 make_app(PhotoIndex(photos), faults),
