@@ -110,6 +110,12 @@ def _source(context: Context) -> Source:
             raise PipelineError(
                 '[gather] source = "folder" needs a path.', 'Add: path = "candidates"'
             )
+        if config.date_windows or config.licences:
+            raise PipelineError(
+                "[gather] date_windows and licences mean nothing to a folder: its files have "
+                "neither upload times nor licences, so none would be found.",
+                "Leave both out of the pipeline file.",
+            )
         return FolderSource(context.study.root / config.path, config.per_page)
     endpoint = context.world.flickr_endpoint()
     key, secret = keys_from_environment()
