@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from replicate.study import Study, find_study, open_study
+if TYPE_CHECKING:
+    from replicate.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,12 +35,15 @@ def _from_group(ctx: click.Context, _param: click.Parameter, value: str | None) 
     return value if value is not None else ctx.find_root().obj
 
 
-def the_study(study_dir: str | None) -> Study:
+def the_study(study_dir: str | None) -> "Study":
     """Open the study that is meant.
 
     Raises:
         MissingError: There is none.
     """
+    # Imported late: commands that need no study do not pay for its database.
+    from replicate.study import find_study, open_study
+
     return open_study(Path(study_dir) if study_dir else find_study(Path.cwd()))
 
 

@@ -4,11 +4,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from replicate.stages.common import Progress, StageResult
+if TYPE_CHECKING:
+    from replicate.stages.common import Progress, StageResult
 
 
 def emit(value: Any, as_json: bool, text: str) -> None:
@@ -25,7 +26,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def shown_progress() -> Iterator[Progress]:
+def shown_progress() -> "Iterator[Progress]":
     """A progress bar on a terminal; elsewhere a line when the work changes."""
     if sys.stderr.isatty():
         with _bar() as progress:
@@ -45,7 +46,7 @@ class _Lines:
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
@@ -66,7 +67,7 @@ def _bar() -> Iterator[Progress]:
         yield show
 
 
-def stage_line(result: StageResult) -> str:
+def stage_line(result: "StageResult") -> str:
     """What a stage did, in a line."""
     tally = result.tally
     parts = [f"{tally.done} done", f"{tally.skipped} done before"]
@@ -78,6 +79,6 @@ def stage_line(result: StageResult) -> str:
     return f"{result.stage:8} {', '.join(parts)}"
 
 
-def stage_exit_code(results: list[StageResult]) -> int:
+def stage_exit_code(results: "list[StageResult]") -> int:
     """0, or 3 if any item failed."""
     return 3 if any(result.tally.failed for result in results) else 0

@@ -22,8 +22,8 @@ from replicate.study import Study, init_study, open_study
 CLASSES = ("3", "5", "8")
 PER_CLASS = 8
 SMALLER = {
-    "candidates = 48": "candidates = 6",
-    "positive = 22": "positive = 2",
+    "candidates = 40": "candidates = 6",
+    "positive = 20": "positive = 2",
     "negative = 4": "negative = 2",
     "assignments = 9": "assignments = 3",
     "workers = 14": "workers = 6",
