@@ -276,7 +276,9 @@ def test_candidates_from_a_folder(tmp_path: Path):
             path.write_bytes(picture(100 + 10 * int(class_id) + i))
     (tmp_path / "candidates" / "4" / "9.png").write_bytes(b"<html>")
     study = tiny_study(
-        tmp_path, lambda text: folder_source(text).replace("date_windows", "# "), **NUMBERS
+        tmp_path,
+        lambda text: folder_source(text).replace("date_windows", "# ").replace("licences =", "# "),
+        **NUMBERS,
     )
     gather(context(study))
     found = rows(study, Candidate)

@@ -18,7 +18,7 @@ from replicate.study import Study
 
 def from_folder(text: str) -> str:
     text = text.replace('source = "flickr"', 'source = "folder"\npath = "candidates"')
-    return text.replace("date_windows", "# date_windows")
+    return text.replace("date_windows", "# date_windows").replace("licences =", "# licences =")
 
 
 @pytest.fixture
