@@ -7,8 +7,10 @@ result.
 
 import hashlib
 import hmac
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def _digest(seed: int, names: tuple[str | int, ...]) -> bytes:
@@ -16,7 +18,7 @@ def _digest(seed: int, names: tuple[str | int, ...]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def stream(seed: int, *names: str | int) -> np.random.Generator:
+def stream(seed: int, *names: str | int) -> "np.random.Generator":
     """A random generator for one purpose.
 
     Args:
@@ -26,6 +28,9 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     >>> stream(1, "a").integers(1000) == stream(1, "a").integers(1000)
     np.True_
     """
+    # Imported late: servers use this module for its tokens alone, and start without numpy.
+    import numpy as np
+
     words = np.frombuffer(_digest(seed, names), dtype=">u4").astype(np.uint32)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([int(w) for w in words])))
 
