@@ -5,22 +5,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from replicate.base.errors import GuardError, UsageError
+from replicate.base.databases import connect, schema_version, upgrade
+from replicate.base.errors import UsageError
 from replicate.base.randomness import token
 from replicate.base.resources import data_dir
 from replicate.crowdserver.tables import Hit, Setting, Worker
@@ -44,7 +34,9 @@ class Database:
     def __init__(self, place: Path | str, seed: int | None = None) -> None:
         self.engine = _connect(place)
         try:
-            _upgrade(self.engine, str(place))
+            name = f"The crowd server's database {place}"
+            version = schema_version(self.engine)
+            upgrade(self.engine, version, data_dir("db") / "crowd", SCHEMA, name)
             with self.begin() as connection:
                 self.key = _secret(connection, seed)
         except DBAPIError as error:
@@ -94,54 +86,9 @@ def _connect(place: Path | str) -> Engine:
                 "Give --db a file that can be written.",
             ) from error
         url = f"sqlite:///{path}"
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _pragmas)
-        event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _pragmas(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, so that DDL is inside as well
-    for pragma in (
-        "journal_mode = WAL",
-        "busy_timeout = 30000",
-        "foreign_keys = ON",
-        "synchronous = NORMAL",  # safe against a killed process; see the SQLite manual on WAL
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
     # The write lock is taken at once: a transaction that reads first and then writes could
     # otherwise be refused half-way because another process has written meanwhile.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _upgrade(engine: Engine, place: str) -> None:
-    with engine.connect() as connection:
-        version = None
-        if inspect(connection).has_table("alembic_version"):
-            version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if version == SCHEMA:
-        return
-    folder = data_dir("db") / "crowd"
-    known = {path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py")}
-    if version is not None and version not in known:
-        raise GuardError(
-            f"The crowd server's database {place} has schema {version}, newer than {SCHEMA}, "
-            "which this version of replicate speaks. Nothing was changed.",
-            "Install the newer replicate: pip install --upgrade replicate-testsets",
-        )
-    # Imported late: a database that is up to date never needs it.
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return connect(url, begin="BEGIN IMMEDIATE")
 
 
 def _secret(connection: Connection, seed: int | None) -> bytes:
