@@ -87,14 +87,20 @@ class ServerProcess:
             f"The {self.name} did not start: {said[-1]}", f"Its log is {self._log}"
         )
 
+    def end(self) -> None:
+        """Tell it to stop, without waiting; does nothing when it is not running."""
+        if self._child is None:
+            return
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        self._child.terminate()
+
     def stop(self) -> None:
         """Stop it in order; does nothing when it is not running."""
+        self.end()
         child, self._child = self._child, None
         if child is None:
             return
-        if child.stdin is not None:
-            child.stdin.close()
-        child.terminate()
         try:
             child.wait(timeout=10)
         except subprocess.TimeoutExpired:

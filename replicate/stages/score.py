@@ -30,7 +30,6 @@ from replicate.study import Study
 from replicate.zoo.classmaps import ClassMap, near_chance
 from replicate.zoo.engine import PRECISION, PREPROCESSING
 from replicate.zoo.names import FAMILIES, ModelSpec, expand
-from replicate.zoo.processes import over, usable_cores
 from replicate.zoo.training import training_key
 from replicate.zoo.work import (
     Job,
@@ -40,13 +39,9 @@ from replicate.zoo.work import (
     TrainingSet,
     Unit,
     predictions_path,
-    run_unit,
+    scoring_processes,
     weights_path,
 )
-
-_MOST_PROCESSES = 8
-# A process takes two seconds to load torch; fewer models than this are not worth one.
-_MODELS_A_PROCESS = 6
 
 
 @dataclass(frozen=True)
@@ -89,9 +84,10 @@ def score(context: Context) -> Tally:
         tally.notes.append(f"Not drawn, so not scored: {', '.join(plan.sets.missing)}.")
     if plan.units:
         job = _job(context, plan)
-        processes = min(usable_cores(), _MOST_PROCESSES, len(plan.units) // _MODELS_A_PROCESS)
+        processes = scoring_processes(len(plan.units))
+        crew = context.world.scorers()
         context.progress("training and scoring", 0, len(plan.units))
-        for done, (_, outcome) in enumerate(over(run_unit, job, plan.units, processes), 1):
+        for done, (_, outcome) in enumerate(crew.over(job, plan.units, processes), 1):
             _store(study, plan, outcome)
             _count(tally, plan, outcome)
             context.progress(f"training and scoring: {outcome.spec.name}", done, len(plan.units))

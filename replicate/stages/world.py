@@ -1,4 +1,4 @@
-"""The services outside a study: Flickr and the crowd, real or of the sandbox.
+"""What a study's stages find running: Flickr and the crowd, real or of the sandbox, and scorers.
 
 In a study with a `[sandbox]` table a stage finds a local Flickr and a crowd server with
 simulated workers: those that already run (named by the environment), or its own, which are
@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from replicate.base.errors import MissingError, ProviderError
 from replicate.pipeline.model import SandboxConfig
@@ -17,6 +17,10 @@ from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
 from replicate.sandbox.servers import CrowdProcess, FlickrProcess, ServerProcess
 from replicate.stages.common import Progress, no_progress
 from replicate.study import Study
+
+if TYPE_CHECKING:
+    from replicate.zoo.processes import Crew
+    from replicate.zoo.work import Job, Outcome, Unit
 
 FLICKR_URL = "REPLICATE_FLICKR_URL"
 CROWD_URL = "REPLICATE_CROWD_URL"
@@ -43,6 +47,7 @@ class World:
         self._processes: list[ServerProcess] = []
         self._flickr: FlickrProcess | None = None
         self._crowd: CrowdProcess | None = None
+        self._scorers: Crew[Job, Unit, Outcome] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -53,8 +58,12 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for process in self._processes:
+            process.end()
         for process in reversed(self._processes):
             process.stop()
+        if self._scorers is not None:
+            self._scorers.close()
 
     @property
     def simulated(self) -> bool:
@@ -74,6 +83,20 @@ class World:
             self._flickr_process(sandbox).launch()
         if "publish" in stages and not os.environ.get(CROWD_URL):
             self._crowd_process(sandbox).launch()
+        if "score" in stages:
+            from replicate.zoo.names import expand
+            from replicate.zoo.work import scoring_processes
+
+            models = expand(self.study.pipeline.score.models)
+            self.scorers().launch(scoring_processes(len(models)))
+
+    def scorers(self) -> "Crew[Job, Unit, Outcome]":
+        """The processes that train and score models; those launched, or none yet."""
+        if self._scorers is None:
+            from replicate.zoo.work import scoring_crew
+
+            self._scorers = scoring_crew()
+        return self._scorers
 
     def flickr_endpoint(self) -> str:
         """The address of the Flickr API; starts the local Flickr if the study is a sandbox."""

@@ -1,6 +1,7 @@
 """The same pure function over many items, in this process or in several."""
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from replicate.base.errors import ReplicateError
 
@@ -24,48 +25,72 @@ def usable_cores() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def over(
-    function: Callable[[J, T], R], job: J, items: Sequence[T], processes: int
-) -> Iterator[tuple[T, R]]:
-    """Results of ``function(job, item)`` as they come, each with its item.
+class Crew(Generic[J, T, R]):
+    """Processes that call one function, each for one item at a time.
 
-    With one process the items are done in order in this process. Otherwise each is given to the
-    next process that is free. The processes end with this one, even if it is killed: they read
-    their next item from a pipe that closes with it.
+    They can be launched before there is anything to do, so that what they import is there when
+    the items are. They end with this process, even if it is killed: they read their next item
+    from a pipe that closes with it.
 
     Args:
-        function: A function at the top of a module.
-        job: What it needs for every item; sent once to each process.
-        items: What it is called for.
-        processes: How many processes, at least 1.
-
-    Raises:
-        ReplicateError: A process died.
+        function: A function at the top of a module, called as ``function(job, item)``.
+        imports: Modules that a process imports as it starts, before it waits for its job.
     """
-    if processes <= 1 or len(items) <= 1:
-        for item in items:
-            yield item, function(job, item)
-        return
-    todo = deque(items)
-    context = multiprocessing.get_context("spawn")
-    workers: dict[Connection, SpawnProcess] = {}
-    try:
-        for _ in range(min(processes, len(items))):
+
+    def __init__(self, function: Callable[[J, T], R], imports: Sequence[str] = ()) -> None:
+        self._function = function
+        self._imports = tuple(imports)
+        self._workers: dict[Connection, SpawnProcess] = {}
+
+    def launch(self, processes: int) -> None:
+        """Start as many processes as are missing to that number, without waiting for them."""
+        context = multiprocessing.get_context("spawn")
+        while len(self._workers) < processes:
             ours, theirs = context.Pipe()
-            worker = context.Process(target=_serve, args=(theirs, function), daemon=True)
+            worker = context.Process(
+                target=_serve, args=(theirs, self._function, self._imports), daemon=True
+            )
             worker.start()
             theirs.close()
-            workers[ours] = worker
-        # The job goes through the pipe, not with the process's arguments: writing those to a
-        # process that died at its start would wait for ever.
-        for connection in workers:
-            _send(connection, job)
-        yield from _deal(list(workers), todo)
-    finally:
-        for connection, worker in workers.items():
+            self._workers[ours] = worker
+
+    def over(self, job: J, items: Sequence[T], processes: int) -> Iterator[tuple[T, R]]:
+        """Results of ``function(job, item)`` as they come, each with its item.
+
+        With one process, or none, the items are done in order in this process. Otherwise each is
+        given to the next process that is free. All processes have ended when this has.
+
+        Args:
+            job: What the function needs for every item; sent once to each process.
+            items: What it is called for.
+            processes: How many processes, at the most one for each item.
+
+        Raises:
+            ReplicateError: A process died.
+        """
+        try:
+            if processes <= 1 or len(items) <= 1:
+                for item in items:
+                    yield item, self._function(job, item)
+                return
+            self.launch(min(processes, len(items)))
+            connections = list(self._workers)[: min(processes, len(items))]
+            # The job goes through the pipe, not with the process's arguments: writing those to a
+            # process that died at its start would wait for ever.
+            for connection in connections:
+                _send(connection, job)
+            yield from _deal(connections, deque(items))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the processes; does nothing where there are none."""
+        for connection, worker in self._workers.items():
             connection.close()
             worker.terminate()
+        for worker in self._workers.values():
             worker.join()
+        self._workers = {}
 
 
 def _deal(connections: list[Connection], todo: deque[Any]) -> Iterator[tuple[Any, Any]]:
@@ -102,9 +127,13 @@ def _died(when: str) -> ReplicateError:
     )
 
 
-def _serve(connection: Connection, function: Callable[[Any, Any], Any]) -> None:
+def _serve(
+    connection: Connection, function: Callable[[Any, Any], Any], imports: Sequence[str]
+) -> None:
     # Ctrl-C goes to the whole group: the first process ends the others in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in imports:
+        importlib.import_module(name)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         job = connection.recv()
         while True:

@@ -16,8 +16,13 @@ from replicate.zoo.cards import ModelCard, card_of
 from replicate.zoo.engine import PRECISION, PREPROCESSING, score
 from replicate.zoo.names import ModelSpec
 from replicate.zoo.predictions import Counts, PredictionKey, count, find, path_of, save
+from replicate.zoo.processes import Crew, usable_cores
 from replicate.zoo.training import train, training_key
 from replicate.zoo.weights import load_weights, save_weights
+
+_MOST_PROCESSES = 8
+# A process takes seconds to load torch; fewer models than this are not worth one.
+_MODELS_A_PROCESS = 6
 
 
 @dataclass(frozen=True)
@@ -186,3 +191,13 @@ def _score(
     except (RuntimeError, MemoryError) as error:
         return Scored(target.name, reason=f"scoring_failed: {type(error).__name__}: {error}")
     return Scored(target.name, path_of(job.predictions, key), counts, found.digest)
+
+
+def scoring_crew() -> Crew[Job, Unit, Outcome]:
+    """Processes that run units, none launched yet."""
+    return Crew(run_unit, imports=("replicate.zoo.models",))
+
+
+def scoring_processes(models: int) -> int:
+    """How many processes so many models are worth; below 2 none but this one."""
+    return min(usable_cores(), _MOST_PROCESSES, models // _MODELS_A_PROCESS)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from replicate.base.digests import digest_rows
 from replicate.sources.digits import load_digits
 from replicate.stages.common import Context, Options
+from replicate.stages.world import World
 from replicate.store.tables import Image, PreparedImage, SetImage, TestSet, TestSetImage
 from replicate.study import Study, open_study
 
@@ -154,4 +155,4 @@ def draw(study: Study, name: str, source: str, part: slice, frozen: bool = True,
 
 
 def context_of(study: Study, **options) -> Context:
-    return Context(study, None, Options(**options))
+    return Context(study, World(study), Options(**options))

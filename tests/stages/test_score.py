@@ -1,8 +1,8 @@
+import itertools
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from sqlalchemy import select
 from stages.scoring import MODELS, context_of, draw, make_study
 
 from replicate.base.errors import GuardError, ItemError, MissingError, UsageError
-from replicate.stages import score as stage_module
 from replicate.stages.score import score
 from replicate.stages.score_sets import load_pixels, sets_to_score
 from replicate.store.queries import predictions_digest
@@ -96,8 +95,8 @@ def test_a_new_set_and_a_new_model_are_all_that_is_done(tmp_path):
 
 def test_several_processes_give_the_same_files(scored, tmp_path, monkeypatch):
     study, _ = scored
-    monkeypatch.setattr(stage_module, "_MODELS_A_PROCESS", 1)
-    monkeypatch.setattr(stage_module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(work, "_MODELS_A_PROCESS", 1)
+    monkeypatch.setattr(work, "usable_cores", lambda: 2)
     other = make_study(tmp_path / "study")
     assert score(context_of(other)).tally.done == 9
     for folder in ("models", "predictions"):
@@ -234,11 +233,25 @@ def test_lost_images_and_mixed_sizes_are_said(tmp_path):
         score(context_of(study))
 
 
-def _start(study):
-    """The stage in a process of its own: a copy of this one, for torch is loaded here already."""
+def _killed_after(study, files):
+    """The stage in a process of its own that kills itself once it has written so many files.
+
+    The process is a copy of this one, for torch is loaded here already.
+    """
     study.close()
     process = os.fork()
     if process == 0:
+        written = itertools.count(1)
+
+        def then_die(save):
+            def saved(*args):
+                save(*args)
+                if next(written) == files:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            return saved
+
+        work.save, work.save_weights = then_die(work.save), then_die(work.save_weights)
         try:
             score(context_of(open_study(study.root)))
         finally:
@@ -246,15 +259,12 @@ def _start(study):
     return process
 
 
-@pytest.mark.parametrize("files", [1, 2, 5, 8, 11])
+@pytest.mark.parametrize("files", [1, 2, 5, 8, 11, 12])
 def test_killed_and_carried_on_ends_in_the_same(scored, tmp_path, files):
     study = make_study(tmp_path / "study")
-    process = _start(study)
-    until = time.monotonic() + 60
-    while len(list(study.root.glob("*/**/*.npz"))) < files and time.monotonic() < until:
-        time.sleep(0.0005)
-    os.kill(process, signal.SIGKILL)
+    process = _killed_after(study, files)
     assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
+    assert len(list(study.root.glob("*/**/*.npz"))) == files
     tally = score(context_of(study)).tally
     assert tally.done + tally.skipped == 9
     assert _digest(study) == _digest(scored[0])

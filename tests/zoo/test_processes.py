@@ -1,3 +1,4 @@
+import multiprocessing
 import operator
 import os
 import signal
@@ -9,28 +10,28 @@ from pathlib import Path
 import pytest
 
 from replicate.base.errors import ItemError, ReplicateError
-from replicate.zoo.processes import over, usable_cores
+from replicate.zoo.processes import Crew, usable_cores
 
 
 @pytest.mark.parametrize("processes", [0, 1, 2, 3])
 def test_every_item_comes_back_with_its_result(processes):
     items = list(range(7))
-    assert sorted(over(operator.mul, 3, items, processes)) == [(i, 3 * i) for i in items]
+    assert sorted(Crew(operator.mul).over(3, items, processes)) == [(i, 3 * i) for i in items]
 
 
 def test_no_items_start_nothing():
-    assert list(over(operator.mul, 3, [], 4)) == []
+    assert list(Crew(operator.mul).over(3, [], 4)) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_error_comes_through(processes):
     with pytest.raises(ZeroDivisionError):
-        list(over(operator.truediv, 1, [1, 2, 0, 4], processes))
+        list(Crew(operator.truediv).over(1, [1, 2, 0, 4], processes))
 
 
 def test_errors_keep_their_reason():
     with pytest.raises(ItemError) as caught:
-        list(over(operator.call, _raise, [1, 2], 1))
+        list(Crew(operator.call).over(_raise, [1, 2], 1))
     assert caught.value.reason == "odd"
 
 
@@ -40,15 +41,31 @@ def _raise(item):
 
 def test_a_process_that_dies_is_said():
     with pytest.raises(ReplicateError, match="died") as caught:
-        list(over(operator.call, os._exit, [3, 3, 3], 2))
+        list(Crew(operator.call).over(os._exit, [3, 3, 3], 2))
     assert "run the same command again" in caught.value.hint
+
+
+def test_a_crew_launched_ahead_is_used_and_ends():
+    crew = Crew(operator.mul, imports=("fractions",))
+    crew.launch(3)
+    assert sorted(crew.over(2, [1, 2, 3], 2)) == [(1, 2), (2, 4), (3, 6)]
+    assert not multiprocessing.active_children()
+    assert list(crew.over(2, [4, 5], 1)) == [(4, 8), (5, 10)]
+
+
+def test_a_crew_that_is_not_needed_ends():
+    crew = Crew(operator.mul)
+    crew.launch(2)
+    assert len(multiprocessing.active_children()) == 2
+    crew.close()
+    assert not multiprocessing.active_children()
 
 
 SCRIPT = """
 import operator, time
-from replicate.zoo.processes import over
+from replicate.zoo.processes import Crew
 if __name__ == "__main__":
-    for item, _ in over(operator.call, time.sleep, [0.2] * 1000, 2):
+    for item, _ in Crew(operator.call).over(time.sleep, [0.2] * 1000, 2):
         print("one", flush=True)
 """
 
@@ -84,10 +101,10 @@ def test_cores():
 UNGUARDED = """
 import operator
 from replicate.base.errors import ReplicateError
-from replicate.zoo.processes import over
+from replicate.zoo.processes import Crew
 # Each process imports this file again and dies of it, before it reads the large job.
 try:
-    list(over(operator.add, bytes(10_000_000), [b"1", b"2"], 2))
+    list(Crew(operator.add).over(bytes(10_000_000), [b"1", b"2"], 2))
 except ReplicateError as error:
     print(error.message)
 """
