@@ -5,16 +5,15 @@ has one. A sampling strategy has no default: it is always named.
 """
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from replicate.pipeline.base import Table
+from replicate.pipeline.base import Fraction, Table
+from replicate.pipeline.labelling import LabelConfig
 from replicate.pipeline.sampling import SampleConfig
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class StudyConfig(Table):
@@ -157,48 +156,6 @@ class DedupConfig(Table):
         0.01,
         description="The share of different images that may be dropped by mistake; the threshold "
         "is calibrated to it on the study's own images.",
-    )
-
-
-class LabelQuality(Table):
-    """`[label.quality]`: when a worker's votes are left out of selection frequencies."""
-
-    min_control_accuracy: Fraction = Field(
-        0.6, description="Workers below this accuracy on controls are flagged and left out."
-    )
-    min_controls: int = Field(
-        20, ge=1, description="Nobody is judged on fewer control images than this."
-    )
-
-
-class LabelConfig(Table):
-    """`[label]`: the HITs; what workers see, get and are paid."""
-
-    provider: Literal["crowd", "mturk"] = Field(
-        "crowd",
-        description="`crowd`: our own crowd server; `mturk`: any other endpoint that speaks the "
-        "MTurk Requester API.",
-    )
-    endpoint: str | None = Field(None, description="Its address. REPLICATE_CROWD_URL overrides it.")
-    template: str = Field("select-images.html.j2", description="The page, in mturk_templates/.")
-    question: str = Field(
-        "Which of these images contain at least one object of type",
-        description="The question; the class's names follow it.",
-    )
-    photographs_only: bool = Field(
-        True, description="Ask workers to select photographs only, no drawings or paintings."
-    )
-    candidates: int = Field(42, ge=1, description="Candidates a HIT.")
-    positive: int = Field(3, ge=0, description="Original images of the class a HIT.")
-    negative: int = Field(3, ge=0, description="Original images of the most similar class a HIT.")
-    assignments: int = Field(10, ge=1, description="Workers a HIT.")
-    reward: Decimal = Field(Decimal("0.10"), ge=0, description="US dollars an assignment.")
-    seconds: int = Field(600, ge=30, description="Time for one assignment.")
-    auto_approval_days: float = Field(3, ge=0, le=30, description="Approved by itself after.")
-    lifetime_days: float = Field(7, gt=0, le=365, description="How long a HIT can be taken.")
-    budget: Decimal = Field(Decimal("0"), ge=0, description="Never spend more than this; 0: none.")
-    quality: LabelQuality = Field(
-        default_factory=LabelQuality, description="When a worker's votes are left out."
     )
 
 
