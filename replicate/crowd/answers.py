@@ -1,4 +1,4 @@
-"""What a worker answered: from the submitted XML to one vote an image."""
+"""What a worker answered: from the submitted XML to one vote for each place on the page."""
 
 import json
 import xml.etree.ElementTree as ElementTree
@@ -68,7 +68,7 @@ def parse_answer(xml: str) -> Answer:
 
 
 def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
-    """One vote for each image of the page.
+    """One vote for each slot of the page.
 
     An image that a worker says is broken has the vote ``broken`` even when it is also selected;
     one that the page never showed (its slot is not in the order) is ``not_shown``. Neither
@@ -80,7 +80,7 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
         slots: The page's slots.
 
     Returns:
-        Votes by image id.
+        Votes by slot id: an image that is shown twice has two.
 
     Raises:
         ItemError: With reason ``unknown_slot`` (an id that the page does not have) or
@@ -88,26 +88,26 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
 
     >>> slots = [Slot("i01", "a", "candidate"), Slot("i02", "b", "positive")]
     >>> answer_votes(Answer(("i02",), (), False, ("i02", "i01"), {}), slots)
-    {'a': 'no', 'b': 'yes'}
+    {'i01': 'no', 'i02': 'yes'}
     """
-    places = {slot.slot_id: slot.image_id for slot in slots}
+    places = [slot.slot_id for slot in slots]
     named = {*answer.selected, *answer.broken, *answer.order}
-    unknown = sorted(named - places.keys())
+    unknown = sorted(named.difference(places))
     if unknown:
         raise ItemError("unknown_slot", f"the page has no image {unknown[0]!r}")
     if answer.none and answer.selected:
         raise ItemError("none_and_selected", "images are selected although there are none")
     selected, broken, shown = set(answer.selected), set(answer.broken), set(answer.order)
     votes: dict[str, Vote] = {}
-    for slot_id, image_id in places.items():
+    for slot_id in places:
         if slot_id in broken:
-            votes[image_id] = "broken"
+            votes[slot_id] = "broken"
         elif slot_id in selected:
-            votes[image_id] = "yes"
+            votes[slot_id] = "yes"
         elif shown and slot_id not in shown:
-            votes[image_id] = "not_shown"
+            votes[slot_id] = "not_shown"
         else:
-            votes[image_id] = "no"
+            votes[slot_id] = "no"
     return votes
 
 

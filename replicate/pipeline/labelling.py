@@ -37,8 +37,24 @@ class LabelConfig(Table):
         True, description="Ask workers to select photographs only, no drawings or paintings."
     )
     candidates: int = Field(42, ge=1, description="Candidates a HIT.")
-    positive: int = Field(3, ge=0, description="Original images of the class a HIT.")
-    negative: int = Field(3, ge=0, description="Original images of the most similar class a HIT.")
+    positive: int = Field(
+        3, ge=0, description="Positive controls a HIT: original images of the class."
+    )
+    negative: int = Field(
+        3, ge=0, description="Negative controls a HIT: originals of the most similar class."
+    )
+    originals: int = Field(
+        0,
+        ge=0,
+        description="Original images of the class mixed in a HIT, to be judged by the same people "
+        "as the candidates.",
+    )
+    repeats: int = Field(
+        0, ge=0, description="Images that a HIT shows twice, to see how consistent a worker is."
+    )
+    padding: bool = Field(
+        True, description="Fill a short last HIT with further controls, half and half."
+    )
     assignments: int = Field(10, ge=1, description="Workers a HIT.")
     reward: Decimal = Field(Decimal("0.10"), ge=0, description="US dollars an assignment.")
     seconds: int = Field(600, ge=30, description="Time for one assignment.")

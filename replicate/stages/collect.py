@@ -155,7 +155,7 @@ def _votes(
             "class_id": class_id,
             "worker_id": row.worker_id,
             "role": slot.role,
-            "value": votes[slot.image_id],
+            "value": votes[slot.slot_id],
             "milliseconds": _whole(answer.times.get(slot.slot_id)),
         }
         for slot in slots

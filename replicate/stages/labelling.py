@@ -45,9 +45,10 @@ def mode_of(study: Study) -> str:
 def hit_terms(study: Study) -> HitTerms:
     """What workers are offered, from `[label]`."""
     label = study.pipeline.label
+    judged, controls = label.candidates + label.originals, label.positive + label.negative
     return HitTerms(
         title="Select the images that show what is asked for",
-        description=f"Look at {label.candidates + label.positive + label.negative} images and "
+        description=f"Look at {judged + controls + label.repeats} images and "
         "select those that show what the page asks for.",
         keywords="images, selecting, labelling",
         reward=label.reward,

@@ -4,7 +4,7 @@ A HIT's row is written before the crowd hears of it, and its id as soon as the c
 Its key goes along as token, so publishing again after a crash finds the HIT that exists.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -108,7 +108,10 @@ def _compose_missing(session: Session, study: Study) -> None:
         _forget(session, fresh)
         first = 1 + max((page.hit.number for page in sent), default=-1)
         if missing:
-            plans = _compose(study, wanted, missing, positives, negatives, first)
+            used = Counter(
+                image for page in sent for image in {slot.image_id for slot in page.slots}
+            )
+            plans = _compose(study, wanted, missing, positives, negatives, first, used)
             _keep(session, study, plans)
 
 
@@ -183,7 +186,14 @@ def _classes(
 
 def _numbers(study: Study) -> Numbers:
     label = study.pipeline.label
-    return Numbers(label.candidates, label.positive, label.negative)
+    return Numbers(
+        candidates=label.candidates,
+        positive=label.positive,
+        negative=label.negative,
+        originals=label.originals,
+        repeats=label.repeats,
+        padding=label.padding,
+    )
 
 
 def _terms(study: Study, wanted: StudyClass) -> dict[str, Any]:
@@ -204,6 +214,7 @@ def _compose(
     positives: list[str],
     negatives: list[str],
     first_number: int,
+    used: Counter[str],
 ) -> list[HitPlan]:
     return compose(
         wanted.class_id,
@@ -214,6 +225,7 @@ def _compose(
         numbers=_numbers(study),
         terms=_terms(study, wanted),
         first_number=first_number,
+        used=used,
     )
 
 

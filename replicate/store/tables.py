@@ -19,6 +19,12 @@ class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: DateTime(timezone=True)}  # noqa: RUF012
 
 
+ROLES = (
+    "candidate, positive, negative, original (an original image that is judged beside the "
+    "candidates) or repeat (an image shown a second time; counts in no frequency)."
+)
+
+
 def _text(doc: str, **kwargs: Any) -> Any:
     return mapped_column(Text, doc=doc, **kwargs)
 
@@ -205,7 +211,7 @@ class HitImage(Base):
     )
     slot: Mapped[str] = _text("Its slot on the page: i01, i02, …", primary_key=True)
     image_id: Mapped[str] = mapped_column(Text, ForeignKey("images.image_id"), doc="The image.")
-    role: Mapped[str] = _text("candidate, positive or negative.")
+    role: Mapped[str] = _text(ROLES)
 
 
 class Assignment(Base):
@@ -236,7 +242,7 @@ class Vote(Base):
     image_id: Mapped[str] = mapped_column(Text, ForeignKey("images.image_id"), doc="The image.")
     class_id: Mapped[str] = _text("The class that was asked for.")
     worker_id: Mapped[str] = _text("The worker, as a keyed hash.")
-    role: Mapped[str] = _text("candidate, positive or negative.")
+    role: Mapped[str] = _text(ROLES)
     value: Mapped[str] = _text("yes, no, broken or not_shown; only yes and no are votes.")
     milliseconds: Mapped[int | None] = mapped_column(Integer, doc="When it was decided.")
     __table_args__ = (Index("votes_by_image", "image_id", "class_id"),)

@@ -28,7 +28,8 @@ CREATE VIEW counted_votes AS
 SELECT v.assignment_id AS assignment_id, v.slot AS slot, v.image_id AS image_id,
        v.class_id AS class_id, v.worker_id AS worker_id, v.role AS role, v.value AS value
 FROM votes v JOIN assignments a ON a.assignment_id = v.assignment_id
-WHERE v.value IN ('yes', 'no') AND a.status IN ('Submitted', 'Approved')
+WHERE v.value IN ('yes', 'no') AND v.role <> 'repeat'
+  AND a.status IN ('Submitted', 'Approved')
   AND v.worker_id NOT IN (SELECT worker_id FROM flagged_workers)
 """
 
@@ -50,6 +51,7 @@ ALL_VIEWS = {
 VIEW_DOCS = {
     "worker_quality": "Each worker's right answers on controls.",
     "flagged_workers": "Workers whose votes are left out, by the rules.",
-    "counted_votes": "The votes that count: yes or no, submitted or approved, not flagged.",
+    "counted_votes": "The votes that count: yes or no, no repeats, submitted or approved, of "
+    "workers who are not flagged.",
     "selection_frequencies": "Selected and shown, per (image, class).",
 }

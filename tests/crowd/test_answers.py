@@ -37,7 +37,7 @@ def _xml(value, field="answer", namespace=NAMESPACE):
 def test_a_good_answer():
     answer = parse_answer(_xml(GOOD))
     assert answer == Answer(("i02",), ("i03",), False, ("i03", "i01", "i02"), {"i02": 1530.0})
-    assert answer_votes(answer, SLOTS) == {"a": "no", "b": "yes", "c": "broken"}
+    assert answer_votes(answer, SLOTS) == {"i01": "no", "i02": "yes", "i03": "broken"}
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,15 @@ def test_none_of_these_and_an_empty_page_are_no_to_all():
         assert set(answer_votes(answer, SLOTS).values()) == {"no"}
 
 
+def test_an_image_that_is_shown_twice_has_two_votes():
+    slots = [*SLOTS, Slot("i04", "a", "repeat")]
+    answer = Answer(("i04",), (), False, ("i04", "i01", "i02", "i03"), {})
+    assert answer_votes(answer, slots) == {"i01": "no", "i02": "no", "i03": "no", "i04": "yes"}
+
+
 def test_broken_beats_selected_and_an_image_never_shown_is_no_vote():
     answer = Answer(("i01", "i02"), ("i01",), False, ("i01", "i02"), {})
-    assert answer_votes(answer, SLOTS) == {"a": "broken", "b": "yes", "c": "not_shown"}
+    assert answer_votes(answer, SLOTS) == {"i01": "broken", "i02": "yes", "i03": "not_shown"}
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.base.errors import UsageError
-from replicate.crowd.composition import Numbers, compose
+from replicate.crowd.composition import Numbers, compose, shared_images
 
 CANDIDATES = [f"c{i:03d}" for i in range(100)]
 POSITIVES = [f"p{i:02d}" for i in range(30)]
@@ -61,31 +61,132 @@ def test_roles_cannot_be_told_from_places():
     assert max(places.values()) <= 19
 
 
-@given(
-    n=st.integers(0, 130),
-    positives=st.integers(3, 25),
-    negatives=st.integers(3, 25),
-    seed=st.integers(0, 2**31),
-)
-def test_pages_never_repeat_an_image_and_spread_controls_evenly(n, positives, negatives, seed):
+def _shown(plan, *roles):
+    return [slot.image_id for slot in plan.slots if slot.role in roles]
+
+
+@st.composite
+def _studies(draw):
+    """A class's material and the numbers of its pages, with enough controls for one page."""
+    numbers = Numbers(
+        candidates=draw(st.integers(1, 12)),
+        positive=draw(st.integers(0, 4)),
+        negative=draw(st.integers(0, 4)),
+        originals=draw(st.integers(0, 6)),
+        repeats=draw(st.integers(0, 4)),
+        padding=draw(st.booleans()),
+    )
+    material = (
+        [f"c{i}" for i in range(draw(st.integers(0, 60)))],
+        [f"p{i}" for i in range(draw(st.integers(numbers.positive, 25)))],
+        [f"n{i}" for i in range(draw(st.integers(numbers.negative, 25)))],
+    )
+    return numbers, material, draw(st.integers(0, 2**31))
+
+
+@given(_studies(), st.randoms(use_true_random=False))
+def test_pages_keep_their_numbers_whatever_order_the_material_comes_in(given_study, shuffler):
+    numbers, material, seed = given_study
+    candidates, originals, negatives = material
+    plans = compose("k", *material, seed=seed, numbers=numbers)
+    mixed = [shuffler.sample(ids, len(ids)) for ids in material]
+    assert compose("k", *mixed, seed=seed, numbers=numbers) == plans
+
+    assert len(plans) == -(-len(candidates) // numbers.candidates)
+    assert sorted(i for plan in plans for i in _shown(plan, "candidate")) == sorted(candidates)
+    for plan in plans:
+        once = [slot.image_id for slot in plan.slots if slot.role != "repeat"]
+        assert len(set(once)) == len(once)
+        assert [s.slot_id for s in plan.slots] == [
+            f"i{i:02d}" for i in range(1, len(plan.slots) + 1)
+        ]
+        assert len(once) <= numbers.page - numbers.repeats
+        judged = _shown(plan, "candidate", "original")
+        repeated = _shown(plan, "repeat")
+        assert len(set(repeated)) == len(repeated) == min(numbers.repeats, len(judged))
+        assert set(repeated) <= set(judged)
+        assert len(_shown(plan, "original")) <= numbers.originals
+        short = len(once) < numbers.page - numbers.repeats
+        padded = numbers.padding and numbers.positive + numbers.negative > 0
+        for role in ("positive", "negative"):
+            wanted = getattr(numbers, role)
+            assert len(_shown(plan, role)) == wanted or (
+                padded and len(_shown(plan, role)) > wanted
+            )
+        if padded and short:  # only because everything else stands on a page already
+            everything = {slot.image_id for each in plans for slot in each.slots}
+            assert everything >= {*originals, *negatives}
+
+
+@given(_studies())
+def test_an_image_stands_on_two_pages_only_when_it_must(given_study):
+    numbers, (candidates, originals, negatives), seed = given_study
+    plans = compose("k", candidates, originals, negatives, seed=seed, numbers=numbers)
+    uses = Counter(image for plan in plans for image in {slot.image_id for slot in plan.slots})
+    shared = shared_images(plan.slots for plan in plans)
+    assert shared == {image for image, count in uses.items() if count > 1}
+    for ids, each in ((originals, numbers.positive), (negatives, numbers.negative)):
+        # Controls alone may come again, and only when the pages need more than there are.
+        assert not shared & set(ids) or each * len(plans) > len(ids)
+        counts = [uses[image] for image in ids]
+        assert not counts or max(counts) - min(counts) <= 1
+    assert not shared & set(candidates)
+    mixed = [len(_shown(plan, "original")) for plan in plans]
+    assert not mixed or max(mixed) - min(mixed) <= 1  # every page's workers judge originals
+
+
+@given(_studies(), _studies())
+def test_later_pages_take_what_earlier_pages_did_not(first, second):
+    numbers, (candidates, originals, negatives), seed = first
+    plans = compose("k", candidates, originals, negatives, seed=seed, numbers=numbers)
+    used = Counter(image for plan in plans for image in {slot.image_id for slot in plan.slots})
+    more = [f"later {name}" for name in second[1][0]]
+    later = compose(
+        "k",
+        more,
+        originals,
+        negatives,
+        seed=seed,
+        numbers=numbers,
+        first_number=len(plans),
+        used=used,
+    )
+    assert [plan.number for plan in later] == [len(plans) + i for i in range(len(later))]
+    total = used + Counter(i for plan in later for i in {slot.image_id for slot in plan.slots})
+    for ids in (originals, negatives):
+        counts = [total[image] for image in ids]
+        assert not counts or max(counts) - min(counts) <= 1
+    for plan in later:
+        assert not set(_shown(plan, "original")) & used.keys()
+
+
+def test_originals_with_too_few_votes_are_judged_again_as_originals():
     plans = compose(
         "k",
-        [f"c{i}" for i in range(n)],
-        [f"p{i}" for i in range(positives)],
-        [f"n{i}" for i in range(negatives)],
-        seed=seed,
-        numbers=Numbers(20, 3, 3),
+        CANDIDATES[:3],
+        POSITIVES,
+        NEGATIVES,
+        seed=1,
+        numbers=Numbers(2, 1, 1),
+        again=POSITIVES[:3],
     )
-    assert len(plans) == -(-n // 20)
-    for plan in plans:
-        images = [slot.image_id for slot in plan.slots]
-        assert len(set(images)) == len(images)
-        full = _count(plan, "candidate") + positives + negatives >= 26
-        assert len(images) == (26 if full else _count(plan, "candidate") + positives + negatives)
-    for role, pool in (("positive", positives), ("negative", negatives)):
-        uses = Counter(s.image_id for p in plans for s in p.slots if s.role == role)
-        counts = [*uses.values(), *[0] * (pool - len(uses))]
-        assert max(counts) - min(counts) <= 1
+    assert sorted(i for plan in plans for i in _shown(plan, "original")) == POSITIVES[:3]
+    assert [len(_shown(plan, "candidate", "original")) for plan in plans] == [2, 2, 2]
+    assert not set(POSITIVES[:3]) & {i for plan in plans for i in _shown(plan, "positive")}
+
+
+def test_repeats_stand_anywhere_on_the_page():
+    places, repeated = Counter(), Counter()
+    for seed in range(120):
+        (plan,) = _pages(seed=seed, candidates=CANDIDATES[:42], numbers=Numbers(42, 3, 3, 10, 6))
+        places.update(s.slot_id for s in plan.slots if s.role == "repeat")
+        roles = {s.image_id: s.role for s in plan.slots if s.role != "repeat"}
+        repeated.update(roles[s.image_id] for s in plan.slots if s.role == "repeat")
+    # 720 repeats over 64 places, 11.25 each; 10 of the 52 judged images are originals: 138 of
+    # 720; both ± 4.5 standard deviations
+    assert len(places) == 64
+    assert max(places.values()) <= 26
+    assert 91 <= repeated["original"] <= 186
 
 
 def test_where_one_side_runs_out_the_other_fills_the_page():
@@ -112,7 +213,8 @@ def test_too_few_originals_are_named():
 
 def test_later_pages_draw_other_controls():
     first = _pages()[0]
-    later = _pages(first_number=4)[0]
+    used = {slot.image_id: 1 for slot in first.slots}
+    later = _pages(first_number=4, used=used)[0]
     controls = [{s.image_id for s in p.slots if s.role == "positive"} for p in (first, later)]
     assert later.number == 4
-    assert controls[0] != controls[1]
+    assert not controls[0] & controls[1]

@@ -144,6 +144,8 @@ def test_selection_frequency_counts_what_the_rules_say(engine: Engine) -> None:
             ("also", "b", "candidate", "not_shown", "Approved"),
             ("good", "p", "positive", "yes", "Submitted"),
             ("good", "n", "negative", "no", "Submitted"),
+            ("good", "a", "repeat", "yes", "Submitted"),
+            ("good", "o", "original", "yes", "Submitted"),
             ("bad", "a", "candidate", "yes", "Submitted"),
             ("bad", "p", "positive", "no", "Submitted"),
             ("bad", "n", "negative", "yes", "Submitted"),
@@ -154,8 +156,8 @@ def test_selection_frequency_counts_what_the_rules_say(engine: Engine) -> None:
         flagged = session.execute(text("SELECT worker_id FROM flagged_workers")).scalars().all()
         votes = queries.counted_votes(session)
     assert flagged == ["bad"]
-    # Rejected and flagged votes do not count; broken and not shown are no votes at all.
-    assert counts == {"a": (1, 2), "p": (1, 1), "n": (0, 1)}
+    # Rejected and flagged votes do not count, nor do repeats; broken and not shown are no votes.
+    assert counts == {"a": (1, 2), "p": (1, 1), "n": (0, 1), "o": (1, 1)}
     assert {vote.worker_id for vote in votes} == {"good", "also"}
 
 
