@@ -31,6 +31,13 @@ def crowd() -> None:
 )
 @click.option("--sandbox", is_flag=True, help="Simulated: ids from --seed; controls for tests.")
 @click.option("--seed", type=click.IntRange(min=0), help="With --sandbox: what ids are made from.")
+@click.option(
+    "--api-rate",
+    type=click.FloatRange(min=1),
+    default=500,
+    show_default=True,
+    help="Calls a second that one key may make; boto3 waits and repeats those beyond it.",
+)
 @click.option("--public-url", metavar="URL", help="The address that workers see, behind a proxy.")
 @server_options(default_port=8700)
 def serve(
@@ -38,6 +45,7 @@ def serve(
     images: Path | None,
     sandbox: bool,
     seed: int | None,
+    api_rate: float,
     public_url: str | None,
     host: str,
     port: int,
@@ -58,29 +66,80 @@ def serve(
         sandbox=sandbox,
         seed=seed,
         public_url=public_url,
+        api_rate=api_rate,
         exit_with_stdin=exit_with_stdin,
     )
 
 
 @crowd.group()
 def keys() -> None:
-    """Requesters' keys."""
+    """Requesters' keys. Each requester sees its own HITs only."""
 
 
 @keys.command(epilog=example("replicate crowd keys add --db crowd.db --json"))
 @DB
+@click.option(
+    "--requester",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="The account that the key acts for.",
+)
 @json_option
-def add(db: str, as_json: bool) -> None:
+def add(db: str, requester: str, as_json: bool) -> None:
     """Make a requester's key. The secret is shown once."""
-    from replicate.crowdserver.admin import add_key
+    from replicate.crowdserver.keys import add_key
 
-    key, secret = add_key(db)
+    key, secret = add_key(db, requester)
     emit(
         {"access_key_id": key, "secret_access_key": secret},
         as_json,
         f"export REPLICATE_CROWD_ACCESS_KEY_ID={key}\n"
         f"export REPLICATE_CROWD_SECRET_ACCESS_KEY={secret}",
     )
+
+
+@keys.command("list", epilog=example("replicate crowd keys list --db crowd.db"))
+@DB
+@json_option
+def list_(db: str, as_json: bool) -> None:
+    """List the keys, without their secrets."""
+    from datetime import UTC, datetime
+
+    from replicate.crowdserver.keys import list_keys
+
+    def moment(seconds: float | None) -> str | None:
+        if seconds is None:
+            return None
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+    rows = [
+        {
+            "access_key_id": key.access_key_id,
+            "requester": key.requester,
+            "created": moment(key.created),
+            "revoked": moment(key.revoked),
+        }
+        for key in list_keys(db)
+    ]
+    lines = [
+        f"{row['access_key_id']}  {row['requester']}  made {row['created']}"
+        + (f"  revoked {row['revoked']}" if row["revoked"] else "")
+        for row in rows
+    ]
+    emit({"keys": rows}, as_json, "\n".join(lines) or "There are no keys.")
+
+
+@keys.command(epilog=example("replicate crowd keys revoke RPL0ABCDEF --db crowd.db"))
+@DB
+@click.argument("access_key_id", metavar="KEY")
+@json_option
+def revoke(db: str, access_key_id: str, as_json: bool) -> None:
+    """Let a key work no more, from the next request on."""
+    from replicate.crowdserver.keys import revoke_key
+
+    revoke_key(db, access_key_id)
+    emit({"revoked": access_key_id}, as_json, f"{access_key_id} works no more.")
 
 
 @crowd.command(epilog=example("replicate crowd invite --db crowd.db --count 3"))

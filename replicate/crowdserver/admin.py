@@ -1,8 +1,6 @@
 """Keys of requesters and invitations of workers, made on the server's machine."""
 
 import hashlib
-import secrets
-import string
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,34 +11,9 @@ from replicate.base.errors import UsageError
 from replicate.base.randomness import token
 from replicate.crowdserver import names as ids
 from replicate.crowdserver.database import Database, setting
-from replicate.crowdserver.tables import Invitation, Key, Worker
-
-REQUESTER = "default"  # one account a server, for now; rows carry it so that more can follow
-_LETTERS = string.ascii_uppercase + string.digits
-
-
-def add_key(db: Path | str) -> tuple[str, str]:
-    """Make a requester's key. All keys of a server act for the same account.
-
-    Args:
-        db: The server's database; made if it is not there.
-
-    Returns:
-        The access key id and the secret access key, as an AWS client wants them.
-    """
-    access = "RPL" + "".join(secrets.choice(_LETTERS) for _ in range(17))
-    secret = secrets.token_urlsafe(30)
-    database = Database(db)
-    try:
-        with database.begin() as connection:
-            connection.execute(
-                insert(Key).values(
-                    access_key_id=access, secret=secret, requester=REQUESTER, created=time.time()
-                )
-            )
-    finally:
-        database.close()
-    return access, secret
+from replicate.crowdserver.keys import REQUESTER as REQUESTER
+from replicate.crowdserver.keys import add_key as add_key
+from replicate.crowdserver.tables import Invitation, Worker
 
 
 def invite(

@@ -3,25 +3,28 @@
 import json
 import logging
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from replicate.crowdserver.errors import ApiError
+from replicate.crowdserver.context import Context
+from replicate.crowdserver.errors import ApiError, service_fault
+from replicate.crowdserver.faults import Lost
+from replicate.crowdserver.keys import Account, find_key
 from replicate.crowdserver.operations import perform
 from replicate.crowdserver.protocol import CONTENT_TYPE, parse_call
+from replicate.crowdserver.replies import Recall
 from replicate.crowdserver.signatures import SignedRequest, verify
 from replicate.crowdserver.site import Site
-from replicate.crowdserver.tables import Key
 
 log = logging.getLogger(__name__)
 
 
 async def answer(site: Site, request: Request) -> Response:
     """Answer one request of a requester."""
+    request_id = secrets.token_hex(16)
     try:
         signed = SignedRequest(
             method=request.method,
@@ -30,36 +33,59 @@ async def answer(site: Site, request: Request) -> Response:
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await request.body(),
         )
-        return _respond(200, _perform(site, signed))
+        text, lost = _perform(site, signed, request_id)
+        return Lost() if lost else _respond(200, text, request_id)
     except ApiError as error:
-        return _respond(error.status, error.document(), error.kind)
+        return _refuse(error, request_id)
     except Exception:
         log.exception("A request of the API failed")
         message = "The server failed; nothing was changed. Its log says why."
-        fault = ApiError(message, "AWS.ServiceUnavailable", kind="ServiceFault", status=500)
-        return _respond(500, fault.document(), fault.kind)
+        return _refuse(service_fault(message), request_id)
 
 
-def _perform(site: Site, signed: SignedRequest) -> dict[str, Any]:
+def _perform(site: Site, signed: SignedRequest, request_id: str) -> tuple[str, bool]:
+    """The answer as JSON, and whether it is to be lost."""
+    # The machine's own clock, not the site's: clients sign with theirs, which a sandbox that
+    # moves its clock does not move along.
+    now = datetime.now(UTC)
     with site.context() as context:
-
-        def secret_of(access: str) -> str | None:
-            query = select(Key.secret).where(Key.access_key_id == access)
-            return context.connection.execute(query).scalar()
-
-        # The machine's own clock, not the site's: clients sign with theirs, which a sandbox
-        # that moves its clock does not move along.
-        verify(signed, secret_of, datetime.now(UTC))
+        account = _caller(context, signed, now)
+        site.throttle.take(account.access_key_id)
         call = parse_call(signed.headers.get("x-amz-target", ""), signed.body)
-        return perform(context, call)
+        lost = site.faults.before(call.operation)
+        invocation = signed.headers.get("amz-sdk-invocation-id", "")
+        recall = Recall(context.connection, account, invocation, call.operation, signed.body)
+        text = recall.answer()
+        if text is None:
+            own = replace(context, requester=account.requester, request_id=request_id)
+            text = json.dumps(perform(own, call))
+            recall.keep(text, now.timestamp())
+        return text, lost
 
 
-def _respond(status: int, document: dict[str, Any], kind: str = "") -> Response:
+def _caller(context: Context, signed: SignedRequest, now: datetime) -> Account:
+    found: dict[str, Account] = {}
+
+    def secret_of(access: str) -> str | None:
+        account = find_key(context.connection, access)
+        if account is None:
+            return None
+        found[access] = account
+        return account.secret
+
+    return found[verify(signed, secret_of, now)]
+
+
+def _refuse(error: ApiError, request_id: str) -> Response:
+    answer = _respond(error.status, json.dumps(error.document()), request_id)
+    answer.headers["x-amzn-errortype"] = error.kind
+    return answer
+
+
+def _respond(status: int, text: str, request_id: str) -> Response:
     headers = {
         "content-type": CONTENT_TYPE,
         "cache-control": "no-store",
-        "x-amzn-requestid": secrets.token_hex(16),
+        "x-amzn-requestid": request_id,
     }
-    if kind:
-        headers["x-amzn-errortype"] = kind
-    return Response(json.dumps(document).encode(), status_code=status, headers=headers)
+    return Response(text.encode(), status_code=status, headers=headers)

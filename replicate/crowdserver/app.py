@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replicate.crowdserver import api
 from replicate.crowdserver.clocks import SandboxClock
+from replicate.crowdserver.faults import Faults
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.worker_pages import WorkerPages
 from replicate.crowdserver.workers import WorkerError
@@ -31,7 +32,7 @@ def build_app(site: Site) -> ASGIApp:
     """The whole server.
 
     Args:
-        site: Its state. With a `SandboxClock` the clock can be moved over HTTP.
+        site: Its state. With a `SandboxClock` the clock can be moved over HTTP, and faults made.
     """
     pages = WorkerPages(site)
     routes = [
@@ -50,7 +51,10 @@ def build_app(site: Site) -> ASGIApp:
         Route("/mturk/externalSubmit", pages.submit, methods=["POST"]),
     ]
     if isinstance(site.clock, SandboxClock):
-        routes.append(Route("/sandbox/clock", _move_clock(site.clock), methods=["POST"]))
+        routes += [
+            Route("/sandbox/clock", _move_clock(site.clock), methods=["POST"]),
+            Route("/sandbox/faults", _plan_faults(site.faults), methods=["POST"]),
+        ]
     app = Starlette(
         routes=routes,
         exception_handlers={
@@ -114,6 +118,18 @@ def _move_clock(clock: SandboxClock) -> Handler:
         except (ValueError, TypeError, KeyError, OverflowError):
             return JSONResponse({"error": 'Send {"advance": seconds}.'}, status_code=400)
         return JSONResponse({"now": clock.now().timestamp()})
+
+    return handle
+
+
+def _plan_faults(faults: Faults) -> Handler:
+    async def handle(request: Request) -> Response:
+        try:
+            planned = faults.plan(await request.json())
+        except ValueError:
+            form = '{"kind": "throttle" | "fail" | "drop", "calls": n, "operation": name}'
+            return JSONResponse({"error": f"Send {form}."}, status_code=400)
+        return JSONResponse({"planned": planned})
 
     return handle
 

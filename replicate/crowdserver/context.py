@@ -25,6 +25,7 @@ class Context:
         requester: Whose request it is.
         now: The present moment, in seconds since 1970.
         agenda: When something is due next; everything due by now has happened already.
+        request_id: The request's own id, as its answer carries it.
     """
 
     connection: Connection
@@ -32,6 +33,7 @@ class Context:
     requester: str
     now: float
     agenda: Agenda
+    request_id: str = ""
 
 
 def page_size(params: dict[str, Any]) -> int:

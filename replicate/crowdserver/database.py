@@ -15,7 +15,7 @@ from replicate.base.randomness import token
 from replicate.base.resources import data_dir
 from replicate.crowdserver.tables import Hit, Setting, Worker
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 
 
 class Database:

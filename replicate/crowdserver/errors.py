@@ -45,3 +45,8 @@ def no_such(what: str, name: str) -> ApiError:
 def wrong_state(message: str, what: str) -> ApiError:
     """The HIT or assignment is not in a state in which this can be done."""
     return ApiError(message, f"AWS.MechanicalTurk.Invalid{what}State")
+
+
+def service_fault(message: str) -> ApiError:
+    """The server could not do it; the protocol's word for it, which clients try again after."""
+    return ApiError(message, "AWS.ServiceUnavailable", kind="ServiceFault", status=500)

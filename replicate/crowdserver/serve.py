@@ -14,6 +14,7 @@ from replicate.crowdserver.database import Database, set_setting
 from replicate.crowdserver.images import Pictures
 from replicate.crowdserver.protocol import service_model
 from replicate.crowdserver.site import Site
+from replicate.crowdserver.throttle import API_RATE
 from replicate.crowdserver.transport import GatheringProtocol
 from replicate.web.serving import OrderlyServer, address, bound, run
 
@@ -29,6 +30,7 @@ def serve(
     seed: int | None = None,
     public_url: str | None = None,
     exit_with_stdin: bool = False,
+    api_rate: float = API_RATE,
     clock: Clock | None = None,
     stop: threading.Event | None = None,
 ) -> None:
@@ -41,9 +43,11 @@ def serve(
         ready_file: Written once the server answers: ``{"endpoint", "worker_url", "pid"}``;
             taken away when it stops.
         images: The folder of images, ``<first two hex digits>/<sha256>``.
-        sandbox: Allows a seed, and lets the clock be moved by ``POST /sandbox/clock``.
+        sandbox: Allows a seed, and lets the clock be moved by ``POST /sandbox/clock`` and
+            faults be made by ``POST /sandbox/faults``.
         seed: Makes all ids a function of it; only with ``sandbox``.
         public_url: The address that browsers reach it by, when a proxy stands before it.
+        api_rate: Calls of the API that one key may make in a second; more are throttled.
         exit_with_stdin: Also stop when the standard input ends, as it does when the process
             that started this one is gone, however it ended.
         clock: What the time is taken from; by default the machine's clock.
@@ -67,7 +71,7 @@ def serve(
             with database.begin() as connection:
                 set_setting(connection, "base_url", url or own)
             kept = clock or (SandboxClock(database) if sandbox else SystemClock())
-            site = Site(database, kept, Pictures(images), url)
+            site = Site(database, kept, Pictures(images), url, api_rate)
             document = {"endpoint": own, "worker_url": f"{url or own}/worker"}
             server = OrderlyServer(_config(site, url), ready_file, document, stop)
             run(server, listening, exit_with_stdin)

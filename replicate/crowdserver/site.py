@@ -1,6 +1,7 @@
 """What every request handler of the server shares."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from sqlalchemy import Row
 from starlette.requests import Request
 
 from replicate.base.clock import Clock
-from replicate.crowdserver.admin import REQUESTER
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.database import Database
+from replicate.crowdserver.faults import Faults
 from replicate.crowdserver.images import Addresses, Issue, Pictures
+from replicate.crowdserver.keys import REQUESTER
 from replicate.crowdserver.questions import html_of, image_digests
 from replicate.crowdserver.states import OPEN, Agenda
+from replicate.crowdserver.throttle import API_RATE, Throttle
 from replicate.crowdserver.workers import WorkerError, task, worker_exists
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
@@ -32,18 +35,24 @@ class Site:
         clock: Its clock; sandboxes can move it.
         pictures: The images.
         public_url: Its address as browsers see it; None to believe each request.
+        api_rate: Calls of the API that one key may make in a second, over a while.
+        faults: What goes wrong with the next calls of the API; only a sandbox plans any.
     """
 
     database: Database
     clock: Clock
     pictures: Pictures
     public_url: str | None = None
+    api_rate: float = API_RATE
+    faults: Faults = field(init=False, default_factory=Faults)
+    throttle: Throttle = field(init=False)
     addresses: Addresses = field(init=False)
     _agenda: Agenda = field(init=False, default_factory=Agenda)
     _known: set[str] = field(init=False, default_factory=set)
     _questions: dict[str, tuple[str, list[str]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.throttle = Throttle(self.api_rate, time.monotonic)
         self.addresses = Addresses(self.database.key, self._issue)
 
     def now(self) -> float:

@@ -1,27 +1,11 @@
 """The crowd server's tables. Times are seconds since 1970 in UTC, as the protocol has them."""
 
-from typing import Any
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    """All tables of a crowd server's database."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {str: Text, int: Integer, float: Float}  # noqa: RUF012
-
-
-def _moment(doc: str, **kwargs: Any) -> Any:
-    return mapped_column(doc=f"{doc} Seconds since 1970, UTC.", **kwargs)
+import replicate.crowdserver.requester_tables  # noqa: F401  (the rest of the schema)
+from replicate.crowdserver.table_base import Base as Base
+from replicate.crowdserver.table_base import moment as _moment
 
 
 class Setting(Base):
@@ -45,6 +29,9 @@ class Key(Base):
     secret: Mapped[str] = mapped_column(doc="The secret access key.")
     requester: Mapped[str] = mapped_column(doc="The account that it acts for.")
     created: Mapped[float] = _moment("When it was made, by the machine's clock.")
+    revoked: Mapped[float | None] = _moment(
+        "When it was revoked, by the machine's clock; null: it works."
+    )
 
 
 class Worker(Base):
@@ -92,6 +79,11 @@ class HitType(Base):
     auto_approval_delay: Mapped[int] = mapped_column(
         doc="Seconds from sending in to approval, if nobody decides before."
     )
+    requirements: Mapped[str] = mapped_column(
+        default="[]",
+        server_default="[]",
+        doc="What is required of workers: QualificationRequirements as JSON.",
+    )
 
 
 class Hit(Base):
@@ -121,6 +113,9 @@ class Hit(Base):
     created: Mapped[float] = _moment("When it was made.")
     expires: Mapped[float] = _moment("When it can no longer be taken up.", index=True)
     disposed: Mapped[int] = mapped_column(default=0, doc="1 once it is deleted, otherwise 0.")
+    reviewing: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="1 while its requester reviews it, otherwise 0."
+    )
 
 
 class Assignment(Base):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+ABORT = "replicate.abort"  # the extension of a request's scope that cuts its connection off
 _ENOUGH = 1 << 16  # bytes after which there is nothing to gain by waiting
 _TURNS = 64  # turns of the event loop after which an answer is not kept back any longer
 
@@ -73,3 +74,8 @@ class GatheringProtocol(HttpToolsProtocol):
         """Begin to talk to a client."""
         gathering = GatheringTransport(transport, self.loop, lambda: bool(self.pipeline))
         super().connection_made(cast(asyncio.Transport, gathering))
+
+    def on_message_begin(self) -> None:
+        """Begin with a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}

@@ -20,6 +20,8 @@ from replicate.cli.main import COMMANDS, cli
 # cost that is confirmed there is not the cost.
 OTHER_CODES = {
     "replicate publish --confirm-cost 12.50": {0, 4},
+    # Keys are random: no database has that one.
+    "replicate crowd keys revoke RPL0ABCDEF --db crowd.db": {2},
     # The planted faults are still there.
     "replicate gather --retry failed": {3},
 }

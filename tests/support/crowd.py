@@ -50,6 +50,11 @@ class Running:
         answer = requests.post(f"{self.endpoint}/sandbox/clock", json={"advance": seconds})
         assert answer.status_code == 200, answer.text
 
+    def faults(self, kind: str, calls: int = 1, **more: str) -> None:
+        document = {"kind": kind, "calls": calls, **more}
+        answer = requests.post(f"{self.endpoint}/sandbox/faults", json=document)
+        assert answer.status_code == 200, answer.text
+
 
 @contextmanager
 def running(db: Path, **options: Any) -> Iterator[Running]:
@@ -103,7 +108,7 @@ def process(db: Path, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes],
             child.stdin.close()
 
 
-def client(server: Running, key: tuple[str, str] | None = None) -> Any:
+def client(server: Running, key: tuple[str, str] | None = None, attempts: int = 1) -> Any:
     access, secret = key or add_key(server.db)
     return boto3.client(
         "mturk",
@@ -111,7 +116,7 @@ def client(server: Running, key: tuple[str, str] | None = None) -> Any:
         region_name="us-east-1",
         aws_access_key_id=access,
         aws_secret_access_key=secret,
-        config=Config(retries={"total_max_attempts": 1}),
+        config=Config(retries={"mode": "standard", "total_max_attempts": attempts}),
     )
 
 
