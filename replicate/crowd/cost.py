@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from replicate.base.errors import UsageError
+from replicate.crowd.registry import factory
 
 CENT = Decimal("0.01")
 
@@ -30,17 +31,18 @@ class FeeTable:
     source: str
 
 
+def free(provider: str, source: str) -> FeeTable:
+    """The fee table of a provider that takes nothing."""
+    return FeeTable(provider, Decimal(0), Decimal(0), 10, Decimal(0), source)
+
+
 FEE_TABLES: dict[str, FeeTable] = {
     table.provider: table
     for table in (
-        FeeTable(
-            provider="crowd",
-            rate=Decimal(0),
-            surcharge=Decimal(0),
-            surcharge_from=10,
-            minimum=Decimal(0),
-            source="your own crowd server takes nothing",
-        ),
+        free("crowd", "your own crowd server takes nothing"),
+        free("files", "files cost nothing"),
+        free("annotate", "your own people on your own machine"),
+        free("sandbox", "simulated workers get nothing"),
         FeeTable(
             provider="mturk",
             rate=Decimal("0.20"),
@@ -79,18 +81,16 @@ class Cost:
 
 
 def fee_table(provider: str) -> FeeTable:
-    """The fee table of a provider.
+    """The fee table of a provider; one of another package says what it takes itself.
 
     Raises:
-        UsageError: No such table.
+        UsageError: There is no such provider.
+        MissingError: The package that brings it cannot be loaded.
     """
-    try:
+    if provider in FEE_TABLES:
         return FEE_TABLES[provider]
-    except KeyError:
-        raise UsageError(
-            f"There is no fee table for the provider {provider!r}.",
-            f"Name one of: {', '.join(sorted(FEE_TABLES))}.",
-        ) from None
+    found = getattr(factory(provider), "fees", None)
+    return found if isinstance(found, FeeTable) else free(provider, "it names no fees")
 
 
 def assignment_fee(reward: Decimal, assignments: int, table: FeeTable) -> Decimal:

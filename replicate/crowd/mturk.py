@@ -6,12 +6,20 @@ compatible endpoints speak.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from replicate.base.errors import MissingError, ProviderError
-from replicate.crowd.providers import HitProgress, HitRequest, HitTerms, RawAssignment
+from replicate.crowd.endpoints import refuse_closed
+from replicate.crowd.providers import (
+    HitProgress,
+    HitRequest,
+    HitTerms,
+    LeftOut,
+    RawAssignment,
+    mode_text,
+)
 
 ACCESS_KEY = "REPLICATE_CROWD_ACCESS_KEY_ID"
 SECRET_KEY = "REPLICATE_CROWD_SECRET_ACCESS_KEY"
@@ -32,10 +40,13 @@ class MTurkProvider:
         access_key: The requester's key id; from REPLICATE_CROWD_ACCESS_KEY_ID by default.
         secret_key: The secret; from REPLICATE_CROWD_SECRET_ACCESS_KEY by default.
         name: ``crowd`` for our own server, ``mturk`` for any other endpoint.
+        mode: What it calls itself; by default its name and address, with real workers.
+        simulated: Whether the workers are simulated.
         attempts: Tries of one call.
         timeout: Seconds to wait for a connection, and for an answer.
 
     Raises:
+        UsageError: The endpoint is one of Amazon's, which closed.
         MissingError: No keys, or a botocore without the protocol.
     """
 
@@ -46,11 +57,16 @@ class MTurkProvider:
         secret_key: str | None = None,
         *,
         name: str = "crowd",
+        mode: str | None = None,
+        simulated: bool = False,
         attempts: int = 5,
         timeout: float = 30.0,
     ) -> None:
+        refuse_closed(endpoint)
         self.name = name
         self.endpoint = endpoint
+        self.mode = mode or mode_text(name, endpoint)
+        self.simulated = simulated
         self._client = _client(
             endpoint,
             _key(access_key, ACCESS_KEY),
@@ -58,11 +74,6 @@ class MTurkProvider:
             attempts,
             timeout,
         )
-
-    @property
-    def mode(self) -> str:
-        """The provider's name and address."""
-        return f"{self.name} at {self.endpoint}"
 
     def check(self) -> None:
         """Ask for the account's balance, to see that address and keys are right."""
@@ -135,6 +146,10 @@ class MTurkProvider:
             if not page.get("NextToken"):
                 return
             arguments["NextToken"] = page["NextToken"]
+
+    def left_out(self) -> Sequence[LeftOut]:
+        """Nothing: what the server took is an assignment."""
+        return ()
 
     def approve(self, assignment_id: str) -> None:
         """Approve an assignment; one that is approved already stays so."""

@@ -4,7 +4,7 @@
 the same tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,6 +43,23 @@ class HitTerms:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """What a page asks and shows, for providers that do not show our page itself.
+
+    Attributes:
+        class_id: The class that is asked for.
+        question: The question, as one sentence.
+        images: Each slot's id and the SHA-256 of its display copy, in the page's order.
+        round: 1, or a later round of expert labelling.
+    """
+
+    class_id: str
+    question: str
+    images: tuple[tuple[str, str], ...]
+    round: int = 1
+
+
+@dataclass(frozen=True)
 class HitRequest:
     """One HIT to be published.
 
@@ -50,11 +67,13 @@ class HitRequest:
         key: Its content key (at most 64 characters); the same key never makes a second HIT.
         question: The question's XML, at most 65,535 bytes.
         note: What the requester sees beside the HIT, at most 255 bytes; workers do not.
+        sheet: The same page as plain content; providers that write files need it.
     """
 
     key: str
     question: str
     note: str = ""
+    sheet: Sheet | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,30 @@ class HitProgress:
     available: int
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that came back from workers and could not be used.
+
+    Attributes:
+        reason: A short machine-readable reason, such as ``unknown_vote``.
+        where: Where it is, for a person: a file and a line.
+    """
+
+    reason: str
+    where: str
+
+
+def mode_text(name: str, where: str | None = None, people: str = "real workers") -> str:
+    """How a mode is written: which provider, where it is, and who works there.
+
+    >>> mode_text("crowd", "http://127.0.0.1:8700")
+    'crowd at http://127.0.0.1:8700: real workers'
+    >>> mode_text("sandbox", people="simulated workers, nobody is paid")
+    'sandbox: simulated workers, nobody is paid'
+    """
+    return f"{name} at {where}: {people}" if where else f"{name}: {people}"
+
+
 class Provider(Protocol):
     """A crowd that HITs can be published to."""
 
@@ -107,7 +150,15 @@ class Provider(Protocol):
 
     @property
     def mode(self) -> str:
-        """Which endpoint it is; stored with each batch and shown in every line."""
+        """Which endpoint it is and who works there; stored with each batch, shown in every line.
+
+        It names the provider, and is the same whenever the same place is opened.
+        """
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the workers are simulated; stored with every assignment."""
         ...
 
     def check(self) -> None:
@@ -136,6 +187,10 @@ class Provider(Protocol):
 
     def assignments(self, hit_id: str) -> Iterator[RawAssignment]:
         """Every submitted assignment of a HIT, whatever was decided about it."""
+        ...
+
+    def left_out(self) -> Sequence[LeftOut]:
+        """What came back and belongs to no assignment that `assignments` gave; mostly nothing."""
         ...
 
     def approve(self, assignment_id: str) -> None:

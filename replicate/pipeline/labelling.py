@@ -1,10 +1,10 @@
 """`[label]`: what workers see, get and are paid, and whose votes count."""
 
 from decimal import Decimal
-from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from replicate.crowd.registry import check_name
 from replicate.pipeline.base import Fraction, Table
 
 
@@ -22,12 +22,18 @@ class LabelQuality(Table):
 class LabelConfig(Table):
     """`[label]`: the HITs; what workers see, get and are paid."""
 
-    provider: Literal["crowd", "mturk"] = Field(
+    provider: str = Field(
         "crowd",
         description="`crowd`: our own crowd server; `mturk`: any other endpoint that speaks the "
-        "MTurk Requester API.",
+        "MTurk Requester API; `files`: files out and in; `annotate`: your own people on this "
+        "machine; `sandbox`: our own server with simulated workers; or one that a package brings.",
     )
-    endpoint: str | None = Field(None, description="Its address. REPLICATE_CROWD_URL overrides it.")
+    endpoint: str | None = Field(
+        None,
+        description="Its address; `sandbox` means our own server with simulated workers. "
+        "REPLICATE_CROWD_URL overrides it.",
+    )
+    folder: str = Field("labels", description="files: the folder of batches, in the study.")
     template: str = Field("select-images.html.j2", description="The page, in mturk_templates/.")
     question: str = Field(
         "Which of these images contain at least one object of type",
@@ -64,3 +70,8 @@ class LabelConfig(Table):
     quality: LabelQuality = Field(
         default_factory=LabelQuality, description="When a worker's votes are left out."
     )
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, value: str) -> str:
+        return check_name(value)

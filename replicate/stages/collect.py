@@ -64,6 +64,7 @@ def collect(context: Context) -> Tally:
             tally.done += found.new
             pending += found.pending
         context.progress("collecting HITs", len(waiting), len(waiting))
+        _say_left_out(provider, tally)
     tally.details["pending"] = pending
     _say(study, tally, pending)
     return tally
@@ -83,7 +84,7 @@ def _visit(context: Context, provider: Provider, hit: Hit, key: bytes, tally: Ta
         for item in listed:
             if item.assignment_id in known:
                 known[item.assignment_id].status = item.status
-        _store(session, hit, slots, new, key, context.world.simulated, tally)
+        _store(session, hit, slots, new, key, provider.simulated, tally)
     submitted = [item.assignment_id for item in listed if item.status == "Submitted"]
     for assignment_id in submitted:
         provider.approve(assignment_id)
@@ -94,6 +95,14 @@ def _visit(context: Context, provider: Provider, hit: Hit, key: bytes, tally: Ta
         if pending == 0:
             session.get_one(Hit, hit.hit_key).status = "complete"
     return _Found(len(new), len(known), pending)
+
+
+def _say_left_out(provider: Provider, tally: Tally) -> None:
+    """What came back and belongs to no page: counted by reason, the first of each named."""
+    for item in provider.left_out():
+        if item.reason not in tally.failed:
+            tally.notes.append(f"{item.reason}: {item.where}")
+        tally.failed[item.reason] += 1
 
 
 def _still_to_come(provider: Provider, hit: Hit, listed: int) -> int:

@@ -1,17 +1,27 @@
 """What publish and collect share: the crowd's client, the terms of the work, workers' hashes."""
 
-import os
 import secrets
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from replicate.base.digests import sha256_bytes
+from replicate.base.errors import GuardError
 from replicate.base.files import write_bytes
 from replicate.base.randomness import token
+from replicate.crowd.exchange import FilesProvider
 from replicate.crowd.mturk import MTurkProvider
 from replicate.crowd.pages import PageText
 from replicate.crowd.providers import HitTerms, Provider
+from replicate.crowd.registry import ProviderSettings, factory
 from replicate.stages.common import Context
-from replicate.stages.world import CROWD_URL
+from replicate.stages.crowds import (
+    builtin_mode,
+    crowd_endpoint,
+    crowd_kind,
+    workers_simulated,
+)
+from replicate.store.tables import Assignment
 from replicate.study import Study, StudyClass
 
 DAY = 86_400
@@ -19,27 +29,65 @@ KEY_FILE = "worker-ids.key"
 
 
 def open_provider(context: Context) -> Provider:
-    """The crowd's client; in a sandbox its server is started first.
+    """The client of the crowd that the study's pages go to; our own servers are started first.
 
     Raises:
         MissingError: No endpoint, no keys.
+        UsageError: The endpoint is one of Amazon's, which closed.
+        GuardError: The study holds votes of simulated workers and this crowd is real, or the
+            other way round.
     """
-    access = context.world.crowd()
-    return MTurkProvider(
-        access.endpoint,
-        access.access_key_id,
-        access.secret_access_key,
-        name=context.study.pipeline.label.provider,
-    )
+    study = context.study
+    kind = crowd_kind(study)
+    if kind in ("crowd", "mturk", "sandbox", "annotate"):
+        access = context.world.crowd()
+        provider: Provider = MTurkProvider(
+            access.endpoint,
+            access.access_key_id,
+            access.secret_access_key,
+            name=kind,
+            mode=builtin_mode(study),
+            simulated=access.simulated,
+        )
+    elif kind == "files":
+        folder = study.pipeline.label.folder
+        provider = FilesProvider(
+            study.root / folder, study.displays.root, worker_key(study), folder
+        )
+    else:
+        provider = _brought(study, kind)
+    _refuse_mixture(study, provider)
+    return provider
 
 
 def mode_of(study: Study) -> str:
     """Where HITs go, and whether anybody real works there."""
-    if study.pipeline.sandbox is not None:
-        return "sandbox: simulated workers, nobody is paid"
-    label = study.pipeline.label
-    endpoint = os.environ.get(CROWD_URL) or label.endpoint or "no endpoint yet"
-    return f"{label.provider} at {endpoint}: real workers"
+    return builtin_mode(study) or _brought(study, crowd_kind(study)).mode
+
+
+def _brought(study: Study, name: str) -> Provider:
+    """A provider that another package brings."""
+    settings = ProviderSettings(
+        study=study.pipeline.study.name,
+        endpoint=crowd_endpoint(study),
+        folder=study.root / name,
+        displays=study.displays.root,
+        key=worker_key(study),
+    )
+    return factory(name)(settings)
+
+
+def _refuse_mixture(study: Study, provider: Provider) -> None:
+    other = select(func.count()).where(Assignment.simulated.is_not(provider.simulated))
+    with study.session() as session:
+        found = session.scalar(other) or 0
+    if found:
+        held, now = ("real", "simulated") if provider.simulated else ("simulated", "real")
+        raise GuardError(
+            f"This study holds {found} pages by {held} workers; {now} ones would be mixed with "
+            f"them ({provider.mode}). Nothing was done.",
+            "Begin another study for them: replicate init DIR --from TEMPLATE",
+        )
 
 
 def hit_terms(study: Study) -> HitTerms:
@@ -75,10 +123,10 @@ def page_text(study: Study, wanted: StudyClass) -> PageText:
 def worker_key(study: Study) -> bytes:
     """The secret of this study that workers' ids are hashed with.
 
-    In a sandbox it follows from the seed, for nobody is behind those ids; else it is random and
+    For simulated workers it follows from the seed; for people it is random and
     kept in the study folder, readable by its owner alone.
     """
-    if study.pipeline.sandbox is not None:
+    if workers_simulated(study):
         return f"simulated workers of seed {study.seed}".encode()
     path: Path = study.root / KEY_FILE
     if not path.exists():

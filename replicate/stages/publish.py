@@ -16,7 +16,7 @@ from replicate.base.errors import GuardError, MissingError
 from replicate.crowd.composition import HitPlan, Numbers, Slot, compose, plan_key
 from replicate.crowd.cost import Cost, fee_table, plan_cost
 from replicate.crowd.pages import html_question, render_page
-from replicate.crowd.providers import HitRequest, Provider
+from replicate.crowd.providers import HitRequest, Provider, Sheet
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.labelling import hit_terms, mode_of, open_provider, page_text, question_key
 from replicate.store import queries
@@ -278,9 +278,12 @@ def _publish_one(
         slots = _slots_of(session, hit)
         session.get_one(Hit, hit.hit_key).published_at = context.clock.now()
     each = HitPlan(hit.class_id, hit.number, slots, hit.hit_key)
-    html = render_page(each, page_text(study, wanted), displays, study.pipeline.label.template)
+    text = page_text(study, wanted)
+    html = render_page(each, text, displays, study.pipeline.label.template)
     note = f"{study.pipeline.study.name}: {hit.class_id}, page {hit.number + 1}"
-    request = HitRequest(hit.hit_key, html_question(html), note[:255])
+    images = tuple((slot.slot_id, displays[slot.image_id]) for slot in slots)
+    sheet = Sheet(hit.class_id, text.title, images)
+    request = HitRequest(hit.hit_key, html_question(html), note[:255], sheet)
     hit_id = provider.publish(request, hit_type, hit_terms(study))
     with study.session() as session:
         row = session.get_one(Hit, hit.hit_key)

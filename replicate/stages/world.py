@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from replicate.base.errors import MissingError, ProviderError
+from replicate.base.errors import MissingError
 from replicate.pipeline.model import SandboxConfig
 from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
 from replicate.sandbox.servers import CrowdProcess, FlickrProcess, ServerProcess
 from replicate.stages.common import Progress, no_progress
+from replicate.stages.crowds import checked_endpoint, workers_simulated
 from replicate.study import Study
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from replicate.zoo.work import Job, Outcome, Unit
 
 FLICKR_URL = "REPLICATE_FLICKR_URL"
-CROWD_URL = "REPLICATE_CROWD_URL"
 CROWD_KEY_ID = "REPLICATE_CROWD_ACCESS_KEY_ID"
 CROWD_SECRET = "REPLICATE_CROWD_SECRET_ACCESS_KEY"
 
@@ -68,7 +68,7 @@ class World:
     @property
     def simulated(self) -> bool:
         """Whether the workers are simulated."""
-        return self.study.pipeline.sandbox is not None
+        return workers_simulated(self.study)
 
     def launch(self, stages: Sequence[str]) -> None:
         """Launch now what a new sandbox's stages will need later, so that nobody waits for it.
@@ -81,8 +81,8 @@ class World:
             return
         if "gather" in stages and not os.environ.get(FLICKR_URL):
             self._flickr_process(sandbox).launch()
-        if "publish" in stages and not os.environ.get(CROWD_URL):
-            self._crowd_process(sandbox).launch()
+        if "publish" in stages and self.simulated:
+            self._crowd_process().launch()
         if "score" in stages:
             from replicate.zoo.names import expand
             from replicate.zoo.work import scoring_processes
@@ -124,21 +124,15 @@ class World:
         return self._flickr
 
     def crowd(self) -> CrowdAccess:
-        """The crowd's endpoint and keys; starts the crowd server if the study is a sandbox.
+        """The crowd's endpoint and keys; starts our own server where that is meant.
 
         Raises:
             MissingError: No endpoint or no keys are known.
+            UsageError: The endpoint is one of Amazon's, which closed.
         """
-        endpoint = os.environ.get(CROWD_URL) or self.study.pipeline.label.endpoint
-        sandbox = self.study.pipeline.sandbox
-        if sandbox is not None and not os.environ.get(CROWD_URL):
-            return self._own_crowd(sandbox)
-        if not endpoint:
-            raise MissingError(
-                "The pipeline names no crowd: [label] endpoint is missing.",
-                "Start one: replicate crowd serve --db crowd.db --port 8700 "
-                f"--images {self.study.displays.root}, then: export {CROWD_URL}=http://127.0.0.1:8700",
-            )
+        if self.simulated:
+            return self._own_crowd(self._crowd_process(), "starting the crowd server")
+        endpoint = checked_endpoint(self.study)
         key, secret = os.environ.get(CROWD_KEY_ID), os.environ.get(CROWD_SECRET)
         if not key or not secret:
             raise MissingError(
@@ -146,33 +140,25 @@ class World:
                 "Make some: replicate crowd keys add --db crowd.db, then export "
                 f"{CROWD_KEY_ID} and {CROWD_SECRET}",
             )
-        return CrowdAccess(endpoint, key, secret, simulated=self.simulated)
+        return CrowdAccess(endpoint, key, secret, simulated=False)
 
     def simulate_work(self) -> int:
         """Let the simulated workers do what is to be done; how many pages they sent.
 
         Does nothing in a study whose workers are people.
         """
-        if self.study.pipeline.sandbox is None:
-            return 0
-        if self._crowd is None:
-            raise ProviderError(
-                "Simulated workers need the sandbox's own crowd server, but "
-                f"{CROWD_URL} names another.",
-                f"unset {CROWD_URL}",
-            )
-        return self._crowd.work(self._progress)
+        return self._crowd_process().work(self._progress) if self.simulated else 0
 
-    def _own_crowd(self, sandbox: SandboxConfig) -> CrowdAccess:
-        process = self._crowd_process(sandbox)
+    def _own_crowd(self, process: CrowdProcess, saying: str) -> CrowdAccess:
         if not process.ready:
-            self._progress("starting the crowd server")
+            self._progress(saying)
         endpoint = process.start()
         key, secret = process.keys()
-        return CrowdAccess(endpoint, key, secret, simulated=True)
+        return CrowdAccess(endpoint, key, secret, simulated=self.simulated)
 
-    def _crowd_process(self, sandbox: SandboxConfig) -> CrowdProcess:
+    def _crowd_process(self) -> CrowdProcess:
         if self._crowd is None:
+            sandbox = self.study.pipeline.sandbox or SandboxConfig()
             self._crowd = CrowdProcess(
                 self.study.sandbox_dir,
                 self.study.seed,

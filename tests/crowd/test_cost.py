@@ -52,5 +52,5 @@ def test_wrong_money_is_refused():
             plan_cost([48], 10, Decimal(reward), CROWD, mode="x")
     with pytest.raises(UsageError, match="at least one assignment"):
         plan_cost([48], 0, Decimal("0.10"), CROWD, mode="x")
-    with pytest.raises(UsageError, match="no fee table"):
+    with pytest.raises(UsageError, match="No installed package brings"):
         fee_table("mechanical")
