@@ -15,7 +15,7 @@ from replicate.base.randomness import token
 from replicate.base.resources import data_dir
 from replicate.crowdserver.tables import Hit, Setting, Worker
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 
 
 class Database:

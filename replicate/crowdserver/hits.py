@@ -9,6 +9,7 @@ from replicate.crowdserver import names
 from replicate.crowdserver.context import Context, page_size, page_start, page_token
 from replicate.crowdserver.errors import ApiError, bad_value, no_such, wrong_state
 from replicate.crowdserver.questions import check_question
+from replicate.crowdserver.shown import note_page
 from replicate.crowdserver.states import PENDING, TAKEN, Counts, counts_of, hit_status
 from replicate.crowdserver.tables import Hit, HitType
 
@@ -270,4 +271,5 @@ def _insert_hit(context: Context, hit_type: str, params: dict[str, Any]) -> dict
             disposed=0,
         )
     )
+    note_page(context, last + 1, params["Question"])
     return get_hit(context, {"HITId": found})

@@ -3,7 +3,8 @@
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-import replicate.crowdserver.requester_tables  # noqa: F401  (the rest of the schema)
+import replicate.crowdserver.requester_tables
+import replicate.crowdserver.worker_tables  # noqa: F401  (the rest of the schema)
 from replicate.crowdserver.table_base import Base as Base
 from replicate.crowdserver.table_base import moment as _moment
 
@@ -90,7 +91,11 @@ class Hit(Base):
     """One page of work."""
 
     __tablename__ = "hits"
-    __table_args__ = (UniqueConstraint("requester", "request_token"),)
+    __table_args__ = (
+        UniqueConstraint("requester", "request_token"),
+        # What decides whether a HIT is listed, so that those done are passed over in the index.
+        Index("ix_hits_open", "disposed", "serial", "expires", "max_assignments", "done"),
+    )
     serial: Mapped[int] = mapped_column(
         primary_key=True, autoincrement=True, doc="Counts up from 1, in the order of making."
     )
@@ -115,6 +120,12 @@ class Hit(Base):
     disposed: Mapped[int] = mapped_column(default=0, doc="1 once it is deleted, otherwise 0.")
     reviewing: Mapped[int] = mapped_column(
         default=0, server_default="0", doc="1 while its requester reviews it, otherwise 0."
+    )
+    done: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="How many assignments were sent in."
+    )
+    max_per_worker: Mapped[int | None] = mapped_column(
+        doc="How many HITs of its type one worker may do, as its page says; null: any number."
     )
 
 

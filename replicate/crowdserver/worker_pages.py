@@ -92,8 +92,8 @@ class WorkerPages:
     async def preview(self, request: Request) -> Response:
         """A HIT's question without its images, for a frame in our own page."""
         with self._site.context() as context:
-            self._worker(request, context)
-            hit_id = request.path_params["hit"]
+            worker = self._worker(request, context)
+            hit_id = workers.offer(context, worker, request.path_params["hit"]).hit_id
             html, digests = self._site.question(hit_id, workers.question_of(context, hit_id))
         origin = self._site.origin(request)
         filled = fill_in(html, [_PLACEHOLDER] * len(digests), origin, NOT_YET)

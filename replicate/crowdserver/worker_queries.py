@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, func, insert, select, update
+from sqlalchemy import Select, Update, bindparam, exists, func, insert, or_, select, update
 
+from replicate.crowdserver.shown import REPEATING
 from replicate.crowdserver.states import DONE, OPEN, TAKEN
 from replicate.crowdserver.tables import Assignment, Hit, HitType, Invitation, Worker
+from replicate.crowdserver.worker_tables import HitImage
 
 _ID = Assignment.assignment_id == bindparam("assignment")
 _TERMS = (HitType.title, HitType.description, HitType.reward, HitType.duration)
@@ -19,10 +21,20 @@ _OFFERS: Select[Any] = select(
 _OWN = select(Assignment.hit_id).where(
     Assignment.worker_id == bindparam("worker"), Assignment.state.in_((OPEN, *DONE))
 )
-_AVAILABLE = _OFFERS.where(
+# How many HITs of each type a worker has taken up, for the types that allow only so many.
+_DONE_OF_TYPE = (
+    select(Hit.hit_type_id, func.count().label("done"))
+    .join(Assignment, Assignment.hit_id == Hit.hit_id)
+    .where(Assignment.worker_id == bindparam("worker"), Assignment.state.in_((OPEN, *DONE)))
+    .group_by(Hit.hit_type_id)
+    .subquery()
+)
+_AVAILABLE = _OFFERS.outerjoin(_DONE_OF_TYPE, _DONE_OF_TYPE.c.hit_type_id == Hit.hit_type_id).where(
     Hit.expires > bindparam("now"),
     Hit.disposed == 0,
+    Hit.max_assignments > Hit.done,
     Hit.hit_id.not_in(_OWN),
+    or_(Hit.max_per_worker.is_(None), Hit.max_per_worker > func.coalesce(_DONE_OF_TYPE.c.done, 0)),
     Hit.max_assignments > TAKEN,
 )
 
@@ -37,9 +49,13 @@ RUNNING = (
     .order_by(Hit.serial)
 )
 AVAILABLE = (
-    _AVAILABLE.where(Hit.serial > bindparam("after")).order_by(Hit.serial).limit(bindparam("most"))
+    _AVAILABLE.where(Hit.serial > bindparam("after"), Hit.serial.not_in(REPEATING))
+    .order_by(Hit.serial)
+    .limit(bindparam("most"))
 )
-AVAILABLE_ONE = _AVAILABLE.where(Hit.hit_id == bindparam("hit"))
+AVAILABLE_ONE = _AVAILABLE.where(
+    Hit.hit_id == bindparam("hit"), ~exists(REPEATING.where(HitImage.serial == Hit.serial))
+)
 FINISHED = select(func.count()).where(
     Assignment.worker_id == bindparam("worker"), Assignment.state.in_(DONE)
 )
@@ -47,9 +63,23 @@ FINISHED = select(func.count()).where(
 # Of a HIT: its question, and what decides whether it can be taken up.
 QUESTION = select(Hit.question).where(Hit.hit_id == bindparam("hit"), Hit.disposed == 0)
 TO_ACCEPT = (
-    select(Hit.expires, Hit.disposed, Hit.max_assignments, TAKEN.label("taken"), HitType.duration)
+    select(
+        Hit.serial,
+        Hit.expires,
+        Hit.disposed,
+        Hit.max_assignments,
+        Hit.max_per_worker,
+        TAKEN.label("taken"),
+        HitType.duration,
+        func.coalesce(_DONE_OF_TYPE.c.done, 0).label("done_of_type"),
+    )
     .join(HitType, HitType.hit_type_id == Hit.hit_type_id)
+    .outerjoin(_DONE_OF_TYPE, _DONE_OF_TYPE.c.hit_type_id == Hit.hit_type_id)
     .where(Hit.hit_id == bindparam("hit"))
+)
+LOCKS = (
+    select(Worker.worker_id).where(Worker.worker_id == bindparam("worker")).with_for_update(),
+    select(Hit.serial).where(Hit.hit_id == bindparam("hit")).with_for_update(),
 )
 
 # Of an assignment.
@@ -76,4 +106,5 @@ def _change(*columns: str, **constants: Any) -> Update:
 ACCEPT_AGAIN = _change("accepted", "deadline", state=OPEN, draft=None)
 GIVE_BACK = _change(state="Returned", draft=None)
 KEEP_DRAFT = _change("draft")
+COUNT_DONE = update(Hit).where(Hit.hit_id == bindparam("hit")).values(done=Hit.done + 1)
 SUBMIT = _change("submitted", "auto_approval", "answer", state="Submitted", draft=None)

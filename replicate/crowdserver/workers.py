@@ -10,6 +10,7 @@ from replicate.crowdserver import worker_queries as queries
 from replicate.crowdserver.admin import token_hash
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.questions import answers_xml
+from replicate.crowdserver.shown import NOTE_SEEN, REPEATS
 from replicate.crowdserver.states import DONE, OPEN
 
 PAGE = 200  # HITs on one page of the list
@@ -122,9 +123,12 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
         The assignment's id.
 
     Raises:
-        WorkerError: It is over, full, or was done by this worker before.
+        WorkerError: It is over, full, was done by this worker before, shows what this worker has
+            seen on another HIT, or is one more than one worker may do.
     """
-    hit = context.connection.execute(queries.TO_ACCEPT, {"hit": hit_id}).first()
+    _lock(context, worker, hit_id)
+    given = {"hit": hit_id, "worker": worker}
+    hit = context.connection.execute(queries.TO_ACCEPT, given).first()
     if hit is None:
         raise WorkerError(404, "There is no such HIT", "It may have been withdrawn.")
     found = names.assignment_id(context.key, hit_id, worker)
@@ -137,15 +141,39 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
         raise WorkerError(
             409, "This HIT is no longer available", "It is finished, or others are working on it."
         )
+    if hit.max_per_worker is not None and hit.done_of_type >= hit.max_per_worker:
+        raise WorkerError(
+            409,
+            "You have done your share of these HITs",
+            f"One person may do {hit.max_per_worker} of them, and you have. Thank you!",
+        )
+    shown = {"worker": worker, "serial": hit.serial}
+    if context.connection.execute(REPEATS, shown).scalar():
+        raise WorkerError(
+            409,
+            "This HIT is not for you",
+            "You have seen some of its images on another HIT, and each image is judged once.",
+        )
     deadline = context.now + hit.duration
     context.agenda.expect(deadline)
     if state is None:
         ids = {"assignment_id": found, "hit_id": hit_id, "worker_id": worker}
         row = {**ids, "state": OPEN, "accepted": context.now, "deadline": deadline}
         context.connection.execute(queries.ACCEPT, row)
+        context.connection.execute(NOTE_SEEN, shown)
     else:
         _change(context, queries.ACCEPT_AGAIN, found, accepted=context.now, deadline=deadline)
     return found
+
+
+def _lock(context: Context, worker: str, hit_id: str) -> None:
+    """Let nobody else take up this HIT, nor this worker another one, until we have.
+
+    SQLite needs none of it: there a transaction holds the whole database from its beginning.
+    """
+    if context.connection.dialect.name != "sqlite":
+        for statement in queries.LOCKS:
+            context.connection.execute(statement, {"worker": worker, "hit": hit_id})
 
 
 def task(context: Context, assignment_id: str, worker: str | None = None) -> Row[Any]:
@@ -210,6 +238,7 @@ def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) 
     context.agenda.expect(approval)
     values = {"submitted": context.now, "auto_approval": approval, "answer": answer}
     _change(context, queries.SUBMIT, assignment_id, **values)
+    context.connection.execute(queries.COUNT_DONE, {"hit": row.hit_id})
 
 
 def _change(context: Context, statement: Update, assignment_id: str, **values: Any) -> None:

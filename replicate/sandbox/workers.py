@@ -3,6 +3,10 @@
 Which worker takes which HIT depends on the seed, the HIT and the worker alone; what a worker
 answers depends on the seed, the worker, the images and the class alone. So workers that are
 killed at any moment and started again end with the same votes, whatever order things happened in.
+
+A worker may not take a HIT that shows what another HIT has shown them. Then the next in line
+stands in: first all do what falls to them, then the HITs that are left are gone through one by
+one.
 """
 
 import json
@@ -88,16 +92,42 @@ def run_workers(
     crew = [
         _Person(number, link, len(links), seed, eyes, board) for number, link in enumerate(links)
     ]
-    with ThreadPoolExecutor(threads, thread_name_prefix="worker") as pool:
-        jobs = [pool.submit(person.work) for person in crew]
-        try:
-            for job in as_completed(jobs):
-                job.result()
-        finally:
-            # After an error or Ctrl-C nobody begins another page; without one, nobody would.
-            board.stop.set()
-            pool.shutdown(cancel_futures=True)
+    try:
+        with ThreadPoolExecutor(threads, thread_name_prefix="worker") as pool:
+            jobs = [pool.submit(person.work) for person in crew]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+            except BaseException:
+                # After an error or Ctrl-C nobody begins another page.
+                board.stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+        _stand_in(crew, seed)
+    finally:
+        for person in crew:
+            person.browser.close()
     return board.sent
+
+
+def _stand_in(crew: list["_Person"], seed: int) -> None:
+    """Let the next in line do what is left over, because those before them may not.
+
+    Who may take a HIT depends on what they took before. So the HITs are gone through in an order
+    of their own, each by everybody in the order in which they take it, until nothing is left of
+    it; a run that was cut off goes on where it was.
+    """
+    left: dict[str, int] = {}
+    entries: dict[str, dict[int, Element]] = {}
+    for number, person in enumerate(crew):
+        for entry in person.listed():
+            hit_id = entry.attributes["data-hit-id"]
+            left[hit_id] = int(entry.attributes.get("data-remaining", "0"))
+            entries.setdefault(hit_id, {})[number] = entry
+    for hit_id in sorted(left, key=lambda hit: uniform(seed, "stand in", hit)):
+        for number in sorted(entries[hit_id], key=lambda n: uniform(seed, "takes", hit_id, n)):
+            if left[hit_id] > 0 and crew[number].do(entries[hit_id][number]):
+                left[hit_id] -= 1
 
 
 def takes(seed: int, hit_id: str, number: int, crew: int, wanted: int) -> bool:
@@ -148,32 +178,29 @@ class _Person:
         self._eyes = eyes
         self._board = board
         self._home = urljoin(link, "/worker")
+        self.browser = Browser(link)
 
     def work(self) -> None:
-        """Join, and do HITs until none is left."""
-        browser = Browser(self._link)
-        try:
-            _good(browser.get(self._link), "the invitation")
-            refused: set[str] = set()
-            while not self._board.stop.is_set():
-                todo = [entry for entry in self._listed(browser) if self._mine(entry, refused)]
-                self._board.expect(len(todo))
-                if not todo:
+        """Join, and do the HITs that fall to this worker until none is left."""
+        _good(self.browser.get(self._link), "the invitation")
+        refused: set[str] = set()
+        while not self._board.stop.is_set():
+            todo = [entry for entry in self.listed() if self._mine(entry, refused)]
+            self._board.expect(len(todo))
+            if not todo:
+                return
+            for entry in todo:
+                if self._board.stop.is_set():
                     return
-                for entry in todo:
-                    if self._board.stop.is_set():
-                        return
-                    if not self._do(browser, entry):
-                        refused.add(entry.attributes["data-hit-id"])
-        finally:
-            browser.close()
+                if not self.do(entry):
+                    refused.add(entry.attributes["data-hit-id"])
 
-    def _listed(self, browser: Browser) -> list[Element]:
+    def listed(self) -> list[Element]:
         """Every entry of the list of work, over all its pages."""
         entries: list[Element] = []
         address: str | None = self._home
         while address is not None:
-            page = _good(browser.get(address), "the list of work")
+            page = _good(self.browser.get(address), "the list of work")
             found = elements(page.text)
             entries += [entry for entry in found if "data-hit-id" in entry.attributes]
             following = [e.attributes["href"] for e in found if e.attributes.get("rel") == "next"]
@@ -189,8 +216,9 @@ class _Person:
         wanted = int(entry.attributes.get("data-max-assignments", "0"))
         return takes(self._seed, hit_id, self._number, self._crew, wanted)
 
-    def _do(self, browser: Browser, entry: Element) -> bool:
+    def do(self, entry: Element) -> bool:
         """Accept (or go on with) a HIT and submit it; False when the server refuses."""
+        browser = self.browser
         if entry.form is not None:
             page = browser.post(urljoin(self._home, entry.form.action), entry.form.hidden)
         else:
@@ -206,7 +234,7 @@ class _Person:
             raise ProviderError(
                 f"The page {page.url} has no form, or does not say which class it asks for."
             )
-        answer = self._judge(browser, page, found, class_id)
+        answer = self._judge(page, found, class_id)
         fields = {**sheet.hidden, "answer": json.dumps(answer)}
         sent = browser.post(urljoin(page.url, sheet.action), fields)
         if sent.status != 200:
@@ -214,16 +242,14 @@ class _Person:
         self._board.add()
         return True
 
-    def _judge(
-        self, browser: Browser, page: Page, found: list[Element], class_id: str
-    ) -> dict[str, object]:
+    def _judge(self, page: Page, found: list[Element], class_id: str) -> dict[str, object]:
         pictures = [
-            (e.attributes["data-slot"], browser.resolve(page.url, e.attributes["src"]))
+            (e.attributes["data-slot"], self.browser.resolve(page.url, e.attributes["src"]))
             for e in found
             if e.tag == "img" and "data-slot" in e.attributes and "src" in e.attributes
         ]
         slots, digests = [slot for slot, _ in pictures], []
-        for got in browser.images([address for _, address in pictures]):
+        for got in self.browser.images([address for _, address in pictures]):
             body = got.body if got.status == 200 else b""  # which looks broken, as in a browser
             digests.append(sha256_bytes(body))
             self._eyes.look(digests[-1], body)

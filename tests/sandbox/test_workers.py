@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,17 +46,19 @@ class Study:
         return run_sandbox_workers(server.worker_url, server.db, seed, CREW, progress)
 
 
-def _publish(provider, blobs: BlobStore, n_hits: int) -> list[str]:
+def _publish(provider, blobs: BlobStore, n_hits: int, chain: bool = False) -> list[str]:
+    """HITs of six images each; in a chain, all ask for one class and share one with the next."""
     terms = HitTerms("t", "d", "k", Decimal("0.10"), WANTED, 600, 3600, 86_400)
     hit_type = provider.hit_type(terms)
     images, labels = packed("optdigits")
     hits = []
     for number in range(n_hits):
-        rows = range(number * IMAGES, (number + 1) * IMAGES)
+        first = number * (IMAGES - chain)
+        rows = range(first, first + IMAGES)
         pictures = [display_copy(encode_png(counts_to_grey(images[row])), 96) for row in rows]
         displays = {str(row): blobs.put(data) for row, data in zip(rows, pictures, strict=True)}
         slots = tuple(Slot(f"i{n:02d}", str(row), "candidate") for n, row in enumerate(rows, 1))
-        wanted = str(labels[rows[0]])
+        wanted = str(labels[0 if chain else rows[0]])
         plan = HitPlan(wanted, number, slots, f"key {number}")
         html = render_page(plan, PageText(wanted, f"the digit {wanted}", "Which show"), displays)
         hits.append(provider.publish(HitRequest(plan.key, html_question(html)), hit_type, terms))
@@ -69,12 +72,12 @@ def study(tmp_path: Path):
 
 
 @contextmanager
-def _study(folder: Path) -> Iterator[Study]:
+def _study(folder: Path, chain: bool = False) -> Iterator[Study]:
     (folder / "images").mkdir(parents=True)
     options = {"images": folder / "images", "sandbox": True, "seed": SEED}
     with running(folder / "crowd.db", **options) as server:
         provider = MTurkProvider(server.endpoint, *add_key(server.db))
-        yield Study(server, provider, _publish(provider, BlobStore(folder / "images"), 5))
+        yield Study(server, provider, _publish(provider, BlobStore(folder / "images"), 5, chain))
 
 
 def test_they_do_all_there_is_once_and_then_nothing(study):
@@ -137,6 +140,27 @@ def _a_link_with_work(study):
             if takes(SEED, hit, number, CREW, WANTED):
                 return person, hit
     return None
+
+
+@pytest.mark.parametrize("after", [2, 12])
+def test_who_may_not_take_a_hit_is_stood_in_for_by_the_next(tmp_path, after):
+    def kill(_what, sent, _known):
+        if sent == after:
+            raise _KilledError
+
+    with _study(tmp_path / "chain", chain=True) as study:
+        with pytest.raises(_KilledError):
+            study.work(progress=kill)
+        study.work()
+        done = {hit: set() for hit in study.hits}
+        for hit, worker in study.answers:
+            done[hit].add(worker)
+        assert [len(workers) for workers in done.values()] == [WANTED] * 5
+        for hit, following in pairwise(study.hits):  # they share an image
+            assert not done[hit] & done[following]
+        with _study(tmp_path / "other", chain=True) as whole:
+            whole.work()
+            assert study.answers == whole.answers
 
 
 def test_another_seed_gives_other_votes_by_other_workers(study, tmp_path):
