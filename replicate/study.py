@@ -17,6 +17,7 @@ from replicate.base.files import BlobStore, write_text
 from replicate.base.resources import data_dir
 from replicate.pipeline import LoadedPipeline, Pipeline, load_pipeline, parse_pipeline
 from replicate.store import database
+from replicate.store.rules import take_over_rules
 
 PIPELINE_FILE = "pipeline.toml"
 
@@ -136,13 +137,17 @@ class Study:
 
     @cached_property
     def engine(self) -> Engine:
-        """The database, brought to our schema.
+        """The database, brought to our schema and to the pipeline file's rules on work.
+
+        So a changed rule changes the selection frequencies at once, whatever asks for them.
 
         Raises:
             GuardError: The database is of a newer schema.
         """
         engine = database.connect(self.database_url)
         database.upgrade(engine)
+        with database.session(engine) as session:
+            take_over_rules(session, self.pipeline.label.quality.values())
         return engine
 
     @contextmanager

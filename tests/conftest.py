@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,15 @@ def postgres_bin() -> Path:
     folder = _postgres_programs()
     assert folder is not None
     return folder
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory, postgres_bin: Path) -> Iterator[str]:
+    """A PostgreSQL server for the tests of one file."""
+    from support.postgres import postgres_server
+
+    with postgres_server(tmp_path_factory.mktemp("postgres"), postgres_bin) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

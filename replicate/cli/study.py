@@ -126,6 +126,7 @@ def status(study_dir: str | None, as_json: bool) -> None:
 def _summary(study: Study) -> dict[str, Any]:
     from replicate.store import queries
     from replicate.store.progress import stage_counts
+    from replicate.store.rules import outcome
 
     report = study.report_dir / "report.html"
     with study.session() as session:
@@ -137,6 +138,7 @@ def _summary(study: Study) -> dict[str, Any]:
             "predictions_digest": queries.predictions_digest(session),
             "simulated": study.pipeline.sandbox is not None,
             "stages": stage_counts(session, STAGES),
+            "workers": outcome(session).as_json(),
         }
 
 
@@ -148,6 +150,8 @@ def _status_text(study: Study, summary: dict[str, Any]) -> str:
         failed = f", {sum(counts['failed'].values())} failed" if counts["failed"] else ""
         shown = f"{counts['done']} done{failed}" if counts["done"] or failed else "-"
         lines.append(f"  {name:8} {shown}")
+        if name == "collect" and summary["workers"]["flagged"]:
+            lines.append(f"  {'':8} {summary['workers']['sentence']}")
     for name, digest in summary["sets"].items():
         lines.append(f"  set {name:16} {digest[:16]}")
     lines.append(f"  report {summary['report'] or 'not yet written'}")

@@ -1,133 +1,162 @@
-"""How well each worker does on the images whose answer is known, and who is left out.
+"""What is known of each worker, and what all votes together say of the workers.
 
-A positive control is judged rightly when it is selected, a negative one when it is not. Work
-that falls below a rule is flagged, and flagged workers' votes are left out of selection
-frequencies; no vote is ever deleted, so another rule gives other frequencies at once.
+Whose votes count is decided by the rules of `[label.quality]`, in the study's database; no vote
+is ever deleted, so another rule gives other frequencies at once.
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from replicate.base.errors import UsageError
-from replicate.crowd.answers import Vote
-from replicate.crowd.composition import Role
+from replicate.analysis.intervals import Interval, wilson
 
-_RIGHT: dict[Role, Vote] = {"positive": "yes", "negative": "no"}
+if TYPE_CHECKING:
+    import pandas as pd
 
+    from replicate.analysis.dawid_skene import DawidSkene
 
-@dataclass(frozen=True)
-class QualityRule:
-    """When a worker is flagged.
-
-    Attributes:
-        min_accuracy: Workers below this share of right controls are flagged, in [0, 1].
-        min_controls: Nobody is judged on fewer controls than this, at least 1.
-    """
-
-    min_accuracy: float = 0.6
-    min_controls: int = 20
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_accuracy <= 1 or self.min_controls < 1:
-            raise UsageError(
-                "A rule on controls needs an accuracy in [0, 1] and at least one control, not "
-                f"{self.min_accuracy} and {self.min_controls}.",
-                "Correct [label.quality] in the pipeline file.",
-            )
-
-    def flags(self, right: int, judged: int) -> bool:
-        """Whether somebody with so many right of so many controls is flagged.
-
-        >>> QualityRule(0.6, 20).flags(11, 20), QualityRule(0.6, 20).flags(0, 19)
-        (True, False)
-        """
-        return judged >= self.min_controls and right < self.min_accuracy * judged
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class WorkerQuality:
-    """One worker's record on controls.
+class WorkerRecord:
+    """One worker's record: counts, and what follows from them.
 
     Attributes:
         worker: The worker's (hashed) id.
+        votes: Votes yes and no of submitted and approved work, repeats left out.
+        yes: How many of them are yes.
         positive: Positive controls that the worker judged.
         positive_right: How many of them were selected.
         negative: Negative controls that the worker judged.
         negative_right: How many of them were not selected.
-        accuracy: Right controls over judged ones; NaN when there were none.
-        low: Lower end of its 95 % Wilson interval; NaN likewise.
-        high: Upper end.
-        flagged: Whether the rule flags the worker.
+        repeats: Images that the worker judged twice on one page.
+        consistent: How many of them got the same answer twice.
+        pages: Pages with votes.
+        all_or_none: Pages on which everything was ticked, or nothing.
+        seconds_per_page: The median time from taking a page to sending it; NaN if unknown.
+        seconds_per_image: The median of a page's time over its votes; NaN if unknown.
+        compared: Votes on images where the other workers have a majority.
+        agreed: How many of them equal that majority.
+        sensitivity: By Dawid and Skene's model; NaN if it was not estimated.
+        specificity: Likewise.
+        informedness_se: The standard error of their sum.
+        flags: The rules that flag the worker, sorted; empty: the votes count.
     """
 
     worker: str
-    positive: int
-    positive_right: int
-    negative: int
-    negative_right: int
-    accuracy: float
-    low: float
-    high: float
-    flagged: bool
+    votes: int = 0
+    yes: int = 0
+    positive: int = 0
+    positive_right: int = 0
+    negative: int = 0
+    negative_right: int = 0
+    repeats: int = 0
+    consistent: int = 0
+    pages: int = 0
+    all_or_none: int = 0
+    seconds_per_page: float = NAN
+    seconds_per_image: float = NAN
+    compared: int = 0
+    agreed: int = 0
+    sensitivity: float = NAN
+    specificity: float = NAN
+    informedness_se: float = NAN
+    flags: tuple[str, ...] = ()
+
+    @property
+    def controls(self) -> int:
+        """Controls that the worker judged."""
+        return self.positive + self.negative
+
+    @property
+    def right(self) -> int:
+        """How many of them rightly."""
+        return self.positive_right + self.negative_right
+
+    @property
+    def accuracy(self) -> float:
+        """Right controls over judged ones; NaN when there were none."""
+        return _share(self.right, self.controls)
+
+    @property
+    def accuracy_interval(self) -> Interval | None:
+        """Its 95 % Wilson interval; None when there were no controls.
+
+        >>> interval = WorkerRecord("w", positive=10, positive_right=5).accuracy_interval
+        >>> round(interval.low, 3), round(interval.high, 3)
+        (0.237, 0.763)
+        """
+        return wilson(self.right, self.controls) if self.controls else None
+
+    @property
+    def consistency(self) -> float:
+        """Repeated images that got one answer, over all of them; NaN when there were none."""
+        return _share(self.consistent, self.repeats)
+
+    @property
+    def agreement(self) -> float:
+        """Votes that equal the majority of the others; NaN when nothing could be compared."""
+        return _share(self.agreed, self.compared)
+
+    @property
+    def informedness(self) -> float:
+        """Sensitivity + specificity − 1: 1 is perfect, 0 is a guess."""
+        return self.sensitivity + self.specificity - 1
 
 
-def worker_quality(
-    votes: Iterable[tuple[str, Role, Vote]], rule: QualityRule | None = None
-) -> list[WorkerQuality]:
-    """Every worker's accuracy on controls, with its interval and whether it is flagged.
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else NAN
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What a table of votes says of its workers.
+
+    Attributes:
+        workers: One row a worker, sorted, with the columns worker, n_votes, n_agreed,
+            n_compared, sensitivity, specificity, n_positive, n_negative, informedness_se.
+        model: The fitted model; images in the order of sorted (image_id, class_id).
+    """
+
+    workers: "pd.DataFrame"
+    model: "DawidSkene"
+
+
+def judge(votes: "pd.DataFrame") -> Crowd:
+    """Estimate sensitivity, specificity and agreement of every worker from their votes.
+
+    The result depends on the votes alone, not on the order of the rows, to the last bit.
 
     Args:
-        votes: (worker, role, vote) of each vote; candidates, and votes that are neither yes nor
-            no, do not count, but their workers are listed.
-        rule: When a worker is flagged; the default rule when none is given.
+        votes: One row a vote: image_id, class_id, worker, and yes (whether it is a yes).
 
-    Returns:
-        One record a worker, sorted by worker.
-
-    >>> record, = worker_quality([("w", "positive", "yes"), ("w", "negative", "yes")])
-    >>> record.accuracy, record.flagged
-    (0.5, False)
+    Raises:
+        UsageError: There are no votes.
     """
-    judge = rule or QualityRule()
-    judged: Counter[tuple[str, Role]] = Counter()
-    right: Counter[tuple[str, Role]] = Counter()
-    workers: set[str] = set()
-    for worker, role, vote in votes:
-        workers.add(worker)
-        if role in _RIGHT and vote in ("yes", "no"):
-            judged[worker, role] += 1
-            right[worker, role] += vote == _RIGHT[role]
-    return [
-        _record(
-            worker,
-            (right[worker, "positive"], judged[worker, "positive"]),
-            (right[worker, "negative"], judged[worker, "negative"]),
-            judge,
-        )
-        for worker in sorted(workers)
-    ]
+    import numpy as np
+    import pandas as pd
 
+    from replicate.analysis.dawid_skene import dawid_skene
+    from replicate.analysis.workers import leave_one_out_agreement
 
-def _record(
-    worker: str, positive: tuple[int, int], negative: tuple[int, int], rule: QualityRule
-) -> WorkerQuality:
-    from replicate.analysis.intervals import wilson_bounds
-
-    right, judged = positive[0] + negative[0], positive[1] + negative[1]
-    accuracy = low = high = float("nan")
-    if judged:
-        accuracy = right / judged
-        lower, upper = wilson_bounds(right, judged)
-        low, high = float(lower), float(upper)
-    return WorkerQuality(
-        worker=worker,
-        positive=positive[1],
-        positive_right=positive[0],
-        negative=negative[1],
-        negative_right=negative[0],
-        accuracy=accuracy,
-        low=low,
-        high=high,
-        flagged=rule.flags(right, judged),
+    image = votes.groupby(["image_id", "class_id"], sort=True).ngroup().to_numpy()
+    worker, names = pd.factorize(votes["worker"], sort=True)
+    yes = votes["yes"].to_numpy(dtype=bool)
+    order = np.lexsort((yes, worker, image))
+    image, worker, yes = image[order], worker[order], yes[order]
+    model = dawid_skene(image, worker, yes)
+    agreement = leave_one_out_agreement(image, worker, yes)
+    table = pd.DataFrame(
+        {
+            "worker": names,
+            "n_votes": np.bincount(worker, minlength=len(names)),
+            "n_agreed": agreement.agreed,
+            "n_compared": agreement.compared,
+            "sensitivity": model.sensitivity,
+            "specificity": model.specificity,
+            "n_positive": model.n_positive,
+            "n_negative": model.n_negative,
+            "informedness_se": model.informedness_se,
+        }
     )
+    return Crowd(table, model)

@@ -9,14 +9,63 @@ from replicate.pipeline.base import Fraction, Table
 
 
 class LabelQuality(Table):
-    """`[label.quality]`: when a worker's votes are left out of selection frequencies."""
+    """`[label.quality]`: when a worker's votes are left out of selection frequencies.
+
+    Each rule flags workers by itself; a rule that is not set flags nobody. No vote is deleted.
+    Rules on controls, repeats and times look at other things than the candidates' votes;
+    min_agreement and min_informedness look at those votes themselves, and so draw frequencies
+    towards the majority.
+    """
 
     min_control_accuracy: Fraction = Field(
-        0.6, description="Workers below this accuracy on controls are flagged and left out."
+        0.6,
+        description="Workers below this accuracy on controls are flagged and left out; 0: nobody.",
     )
     min_controls: int = Field(
         20, ge=1, description="Nobody is judged on fewer control images than this."
     )
+    min_consistency: Fraction | None = Field(
+        None, description="Workers who answer fewer of the repeated images alike are flagged."
+    )
+    min_repeats: int = Field(
+        10, ge=1, description="Nobody is judged on fewer repeated images than this."
+    )
+    min_seconds_per_page: float | None = Field(
+        None, gt=0, description="Workers are flagged who send most of their pages faster than this."
+    )
+    min_seconds_per_image: float | None = Field(
+        None, gt=0, description="The same by the seconds of a page over its images."
+    )
+    max_all_or_none: Fraction | None = Field(
+        None, description="Workers are flagged who tick all or nothing on more pages than this."
+    )
+    min_pages: int = Field(
+        3, ge=1, description="Nobody's times and all-or-none pages are judged on fewer pages."
+    )
+    min_agreement: Fraction | None = Field(
+        None,
+        description="Workers are flagged who say less often what most of the others say, image by "
+        "image.",
+    )
+    min_compared: int = Field(
+        50, ge=1, description="Nobody's agreement is judged on fewer images than this."
+    )
+    min_informedness: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Workers are flagged whose sensitivity + specificity - 1 is below this, by "
+        "Dawid and Skene's model of all votes; 0 is a guess.",
+    )
+    min_each_kind: int = Field(
+        10,
+        ge=1,
+        description="Nobody's informedness is judged on fewer images of the class, or of others.",
+    )
+
+    def values(self) -> dict[str, float]:
+        """The rules that are set and their minimum numbers, by name."""
+        return {name: float(value) for name, value in self if value is not None}
 
 
 class LabelConfig(Table):

@@ -8,7 +8,7 @@ carried on by the next, with no vote lost or doubled and no assignment paid twic
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import column, func, insert, select, table
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
@@ -17,10 +17,10 @@ from replicate.crowd.composition import Slot
 from replicate.crowd.providers import Provider, RawAssignment
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.labelling import mode_of, open_provider, worker_hash, worker_key
-from replicate.store.tables import Assignment, Hit, HitImage, Rule, Vote
+from replicate.store.rules import outcome
+from replicate.store.tables import Assignment, Hit, HitImage, Vote
+from replicate.store.workers import refresh_estimates
 from replicate.study import Study
-
-_FLAGGED = table("flagged_workers", column("worker_id"))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ def collect(context: Context) -> Tally:
     """
     study = context.study
     with study.session() as session:
-        _take_over_rules(session, study)
         hits = session.scalars(
             select(Hit).where(Hit.hit_id.is_not(None)).order_by(Hit.class_id, Hit.number)
         ).all()
@@ -134,6 +133,7 @@ def _store(
             status=item.status,
             accepted_at=item.accepted,
             submitted_at=item.submitted,
+            seconds=_seconds(item),
             answer=item.answer,
             simulated=simulated,
         )
@@ -192,23 +192,13 @@ def _slots(session: Session, hit_key: str) -> list[Slot]:
     return [Slot(row.slot, row.image_id, row.role) for row in rows]  # type: ignore[arg-type]
 
 
-def _take_over_rules(session: Session, study: Study) -> None:
-    """The views read the rules from the database: write down what the pipeline file says."""
-    quality = study.pipeline.label.quality
-    session.merge(Rule(name="min_control_accuracy", value=quality.min_control_accuracy))
-    session.merge(Rule(name="min_controls", value=float(quality.min_controls)))
-
-
 def _say(study: Study, tally: Tally, pending: int) -> None:
     with study.session() as session:
-        flagged = session.scalar(select(func.count()).select_from(_FLAGGED)) or 0
-        workers = session.scalar(select(func.count(Assignment.worker_id.distinct()))) or 0
-    tally.details["workers"], tally.details["flagged_workers"] = workers, flagged
-    if flagged:
-        tally.notes.append(
-            f"{flagged} of {workers} workers fail the rule on controls; their votes are kept, "
-            "but left out of selection frequencies."
-        )
+        refresh_estimates(session)
+        found = outcome(session)
+    tally.details["workers"], tally.details["flagged_workers"] = found.workers, found.flagged
+    tally.details["flagged_by_rule"] = {item.rule: item.flagged for item in found.rules}
+    tally.notes += [note for note in (found.sentence(), *found.idle()) if note]
     if pending:
         tally.notes.append(
             f"{pending} assignments are still to come. Collect again later: replicate collect"
@@ -217,3 +207,10 @@ def _say(study: Study, tally: Tally, pending: int) -> None:
 
 def _whole(milliseconds: float | None) -> int | None:
     return None if milliseconds is None else min(round(milliseconds), 2**31 - 1)
+
+
+def _seconds(item: RawAssignment) -> float | None:
+    """How long a worker had the page; None if the crowd does not say."""
+    if item.accepted is None or item.submitted is None:
+        return None
+    return max((item.submitted - item.accepted).total_seconds(), 0.0)

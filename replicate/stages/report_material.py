@@ -32,7 +32,10 @@ from replicate.store.tables import (
 from replicate.study import Study
 
 Votes = Mapping[Member, Frequency]
-_QUALITY = table("worker_quality", column("n_controls"), column("n_correct"))
+_CONTROLS = table(
+    "worker_controls",
+    *(column(name) for name in ("n_positive", "n_negative", "positive_right", "negative_right")),
+)
 _FLAGGED = table("flagged_workers", column("worker_id"))
 
 
@@ -131,7 +134,10 @@ def labelling(session: Session, votes: Votes) -> Labelling | None:
     )
     hits = session.scalar(select(func.count()).select_from(Hit).where(Hit.hit_id.is_not(None)))
     controls, right = session.execute(
-        select(func.sum(_QUALITY.c.n_controls), func.sum(_QUALITY.c.n_correct))
+        select(
+            func.sum(_CONTROLS.c.n_positive + _CONTROLS.c.n_negative),
+            func.sum(_CONTROLS.c.positive_right + _CONTROLS.c.negative_right),
+        )
     ).one()
     paid = session.execute(
         select(Hit.reward, func.count())

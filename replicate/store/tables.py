@@ -51,7 +51,7 @@ class Rule(Base):
     """A number that views depend on, taken over from the pipeline file."""
 
     __tablename__ = "rules"
-    name: Mapped[str] = _text("min_control_accuracy or min_controls.", primary_key=True)
+    name: Mapped[str] = _text("A key of [label.quality].", primary_key=True)
     value: Mapped[float] = mapped_column(Float, doc="Its value.")
 
 
@@ -226,6 +226,9 @@ class Assignment(Base):
     status: Mapped[str] = _text("Submitted, Approved or Rejected.")
     accepted_at: Mapped[datetime | None] = mapped_column(doc="When the worker took it.")
     submitted_at: Mapped[datetime | None] = mapped_column(doc="When the worker sent it.")
+    seconds: Mapped[float | None] = mapped_column(
+        Float, doc="From taking it to sending it; null: not known."
+    )
     answer: Mapped[str] = _text("The answer as it came.")
     reason: Mapped[str | None] = _text("Why the answer could not be read; null: it could.")
     simulated: Mapped[bool] = mapped_column(doc="Whether the worker is simulated.")
@@ -245,7 +248,41 @@ class Vote(Base):
     role: Mapped[str] = _text(ROLES)
     value: Mapped[str] = _text("yes, no, broken or not_shown; only yes and no are votes.")
     milliseconds: Mapped[int | None] = mapped_column(Integer, doc="When it was decided.")
-    __table_args__ = (Index("votes_by_image", "image_id", "class_id"),)
+    # All that a selection frequency needs, in its order: the votes themselves are not read.
+    __table_args__ = (
+        Index(
+            "votes_by_image", "image_id", "class_id", "role", "value", "worker_id", "assignment_id"
+        ),
+    )
+
+
+class Estimate(Base):
+    """What `worker_estimates` was computed from, and how it went; one row or none."""
+
+    __tablename__ = "estimates"
+    votes_digest: Mapped[str] = _text("Digest of the usable votes, page by page.", primary_key=True)
+    n_votes: Mapped[int] = mapped_column(Integer, doc="Votes, without repeats.")
+    n_images: Mapped[int] = mapped_column(Integer, doc="Different (image, class).")
+    prevalence: Mapped[float] = mapped_column(Float, doc="Estimated share of true yeses.")
+    iterations: Mapped[int] = mapped_column(Integer, doc="Rounds of the EM algorithm.")
+    converged: Mapped[bool] = mapped_column(doc="Whether the last round changed nothing.")
+
+
+class WorkerEstimate(Base):
+    """What all votes together say of one worker: Dawid and Skene's model, and agreement."""
+
+    __tablename__ = "worker_estimates"
+    worker_id: Mapped[str] = _text("The worker, as a keyed hash.", primary_key=True)
+    n_votes: Mapped[int] = mapped_column(Integer, doc="The worker's usable votes, no repeats.")
+    n_agreed: Mapped[int] = mapped_column(Integer, doc="Equal to the majority of the others.")
+    n_compared: Mapped[int] = mapped_column(Integer, doc="Where the others have a majority.")
+    sensitivity: Mapped[float] = mapped_column(Float, doc="Yes to a true yes, in (0, 1).")
+    specificity: Mapped[float] = mapped_column(Float, doc="No to a true no, in (0, 1).")
+    n_positive: Mapped[float] = mapped_column(Float, doc="Expected votes on true yeses.")
+    n_negative: Mapped[float] = mapped_column(Float, doc="Expected votes on true noes.")
+    informedness_se: Mapped[float] = mapped_column(
+        Float, doc="Standard error of sensitivity + specificity - 1, taking the truths as found."
+    )
 
 
 class TestSet(Base):

@@ -7,46 +7,45 @@ from statsmodels.stats.proportion import proportion_confint
 
 from replicate.base.errors import UsageError
 from replicate.crowd.frequency import selection_frequencies
-from replicate.crowd.quality import QualityRule, worker_quality
+from replicate.crowd.quality import WorkerRecord, judge
 
 
-def _votes(worker, right_yes, wrong_yes, right_no, wrong_no):
-    return [
-        *[(worker, "positive", "yes")] * right_yes,
-        *[(worker, "positive", "no")] * wrong_yes,
-        *[(worker, "negative", "no")] * right_no,
-        *[(worker, "negative", "yes")] * wrong_no,
-    ]
-
-
-def test_counts_and_interval():
-    (record,) = worker_quality(_votes("w", 27, 3, 28, 2), QualityRule(0.6, 20))
-    assert (record.positive, record.positive_right) == (30, 27)
-    assert (record.negative, record.negative_right) == (30, 28)
+def test_what_follows_from_a_workers_counts():
+    record = WorkerRecord(
+        "w", positive=30, positive_right=27, negative=30, negative_right=28,
+        repeats=8, consistent=6, compared=50, agreed=40, sensitivity=0.9, specificity=0.8,
+    )  # fmt: skip
+    assert (record.controls, record.right, record.accuracy) == (60, 55, 55 / 60)
     low, high = proportion_confint(55, 60, method="wilson")
-    assert math.isclose(record.low, low, rel_tol=1e-9)
-    assert math.isclose(record.high, high, rel_tol=1e-9)
-    assert not record.flagged
+    assert record.accuracy_interval.low == pytest.approx(low)
+    assert record.accuracy_interval.high == pytest.approx(high)
+    assert (record.consistency, record.agreement) == (0.75, 0.8)
+    assert record.informedness == pytest.approx(0.7)
 
 
-def test_who_selects_everything_is_flagged_but_only_with_enough_controls():
-    votes = _votes("spammer", 15, 0, 0, 15) + _votes("newcomer", 9, 0, 0, 10)
-    flagged = {r.worker: r.flagged for r in worker_quality(votes, QualityRule(0.6, 20))}
-    assert flagged == {"spammer": True, "newcomer": False}
+def test_no_items_are_no_number():
+    record = WorkerRecord("w")
+    assert record.accuracy_interval is None
+    for value in (record.accuracy, record.consistency, record.agreement, record.informedness):
+        assert math.isnan(value)
 
 
-def test_broken_not_shown_and_candidates_do_not_count():
-    votes = [("w", "positive", "broken"), ("w", "negative", "not_shown"), ("w", "candidate", "yes")]
-    (record,) = worker_quality(votes)
-    assert (record.positive, record.negative) == (0, 0)
-    assert math.isnan(record.accuracy)
-    assert not record.flagged
-
-
-def test_a_rule_that_makes_no_sense_is_refused():
-    for values in ((1.1, 20), (-0.1, 20), (0.5, 0)):
-        with pytest.raises(UsageError):
-            QualityRule(*values)
+def test_the_judgement_does_not_depend_on_the_order_of_the_votes():
+    rng = np.random.default_rng(1)
+    votes = pd.DataFrame(
+        {
+            "image_id": rng.integers(0, 40, 900).astype(str),
+            "class_id": rng.integers(0, 2, 900).astype(str),
+            "worker": rng.integers(0, 12, 900).astype(str),
+            "yes": rng.random(900) < 0.6,
+        }
+    )
+    first, again = judge(votes), judge(votes.sample(frac=1, random_state=2))
+    assert list(first.workers["worker"]) == sorted(set(votes["worker"]))
+    assert first.workers["n_votes"].sum() == 900
+    pd.testing.assert_frame_equal(first.workers, again.workers, check_exact=True)
+    # The same votes as an image or a class each: only the pair counts.
+    assert len(first.model.probability) == votes.groupby(["image_id", "class_id"]).ngroups
 
 
 def _table(rows):

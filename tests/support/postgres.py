@@ -1,0 +1,65 @@
+"""A PostgreSQL server of our own, on a free port of this machine."""
+
+import os
+import pwd
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SETTINGS = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _as_server_user(folder: Path) -> dict[str, int]:
+    """PostgreSQL refuses to run as root; give the folder to its own user."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == 0 and str(path).startswith("/tmp/"):
+            path.chmod(0o755)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid}
+
+
+@contextmanager
+def postgres_server(folder: Path, programs: Path) -> Iterator[str]:
+    """The URL of a new server that keeps its files in an empty folder."""
+    identity = _as_server_user(folder)
+    data, port = folder / "data", _free_port()
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "replicate", "-A", "trust", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+        **identity,
+    )
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-p", str(port), "-k", folder, *SETTINGS],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            **identity,
+        )
+    try:
+        for _ in range(200):
+            ready = subprocess.run(
+                [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port)],
+                capture_output=True,
+            )
+            if ready.returncode == 0:
+                break
+            time.sleep(0.1)
+        yield f"postgresql+psycopg://replicate@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait()
