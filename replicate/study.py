@@ -16,6 +16,15 @@ from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.base.files import BlobStore, write_text
 from replicate.base.resources import data_dir
 from replicate.pipeline import LoadedPipeline, Pipeline, load_pipeline, parse_pipeline
+from replicate.sources.terms import (
+    Rules,
+    Term,
+    named_classes,
+    read_translations,
+    read_wnids,
+    search_terms,
+)
+from replicate.sources.wordnet import find_wordnet
 from replicate.store import database
 from replicate.store.rules import take_over_rules
 
@@ -34,6 +43,7 @@ class StudyClass:
         gloss: A definition; may be empty.
         terms: Search terms, at least one.
         similar: Id of the most similar other class, from which negative controls come.
+        shared: Those of its names that other classes of the study have as well.
     """
 
     class_id: str
@@ -41,8 +51,9 @@ class StudyClass:
     name: str
     synonyms: tuple[str, ...]
     gloss: str
-    terms: tuple[str, ...]
+    terms: tuple[Term, ...]
     similar: str | None
+    shared: tuple[str, ...] = ()
 
 
 class Study:
@@ -102,17 +113,14 @@ class Study:
 
     @cached_property
     def classes(self) -> tuple[StudyClass, ...]:
-        """The study's classes, in order.
+        """The study's classes, in order: its own, or those of a list of wnids.
 
         Raises:
-            UsageError: The pipeline names wnids, whose names need a WordNet reader.
+            UsageError: The list of wnids is wrong.
+            MissingError: There is no such list, or no WordNet to look its wnids up in.
         """
         if self.pipeline.classes.wnids is not None:
-            raise UsageError(
-                "This version works on classes that the pipeline file names itself; "
-                "[classes] wnids is checked, but wnids are not yet looked up in WordNet.",
-                "Write [[class]] tables with id, name and terms for your classes.",
-            )
+            return self._wordnet_classes(self.root / self.pipeline.classes.wnids)
         return tuple(
             StudyClass(
                 class_id=item.id,
@@ -120,10 +128,38 @@ class Study:
                 name=item.name,
                 synonyms=item.synonyms,
                 gloss=item.gloss,
-                terms=item.terms or (item.name, *item.synonyms),
+                terms=tuple(search_terms(item.name, item.synonyms, item.terms)),
                 similar=item.similar,
             )
             for position, item in enumerate(self.pipeline.class_)
+        )
+
+    def _wordnet_classes(self, path: Path) -> tuple[StudyClass, ...]:
+        config = self.pipeline.classes
+        translations: dict[str, list[str]] = {}
+        for name in config.translations:
+            for wnid, words in read_translations(self.root / name).items():
+                translations.setdefault(wnid, []).extend(words)
+        rules = Rules(
+            parents=config.parents,
+            compounds=config.compounds,
+            disambiguate=config.disambiguate,
+            translations=translations,
+            own=config.terms,
+            more=config.more_terms,
+        )
+        return tuple(
+            StudyClass(
+                class_id=item.wnid,
+                position=position,
+                name=item.name,
+                synonyms=item.synonyms,
+                gloss=item.gloss,
+                terms=item.terms,
+                similar=item.similar,
+                shared=item.shared,
+            )
+            for position, item in enumerate(named_classes(find_wordnet(), read_wnids(path), rules))
         )
 
     @cached_property

@@ -57,16 +57,24 @@ def run_one(study_dir: str | None, name: str, options: Options, as_json: bool) -
     sys.exit(stage_exit_code(results))
 
 
-@click.command(epilog=example("replicate gather", "replicate gather --retry failed"))
+@click.command(epilog=example("replicate gather --plan", "replicate gather --retry failed"))
+@click.option("--plan", is_flag=True, help="Show what would be asked, and how long it takes.")
 @retry_options
 @study_option
 @json_option
-def gather(study_dir: str | None, retry: str | None, reason: str | None, as_json: bool) -> None:
+def gather(
+    study_dir: str | None, plan: bool, retry: str | None, reason: str | None, as_json: bool
+) -> None:
     """Gather candidates for every class.
 
     Reads the original, train and control sets; asks the source for each class's terms; downloads
     what it finds. Every page asked for and every image is a row with its outcome.
     """
+    if plan:
+        from replicate.cli.gather_plan import show_gather_plan
+
+        show_gather_plan(the_study(study_dir), as_json)
+        return
     run_one(study_dir, "gather", options_of(retry, reason), as_json)
 
 

@@ -79,6 +79,20 @@ class ClassesConfig(Table):
     compounds: bool = Field(
         True, description="Also search for compounds written as one word ('seasnake')."
     )
+    disambiguate: bool = Field(
+        False,
+        description="Search for a name that several classes share ('crane') only together with "
+        "the parent's word. Otherwise such names are only pointed out by `gather --plan`.",
+    )
+    translations: tuple[str, ...] = Field(
+        (), description="Tab files of the Open Multilingual Wordnet, beside this file."
+    )
+    terms: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Hand-picked search terms by wnid, instead of all others."
+    )
+    more_terms: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Hand-picked search terms by wnid, after the others."
+    )
 
 
 class DateWindow(Table):

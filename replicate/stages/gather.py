@@ -141,9 +141,10 @@ def _base(context: Context) -> str:
 
 
 def _terms(item: StudyClass, config: GatherConfig) -> list[str]:
-    terms = search_terms(item.name, item.synonyms, item.terms)
-    # Folders are usually named after the class's id.
-    return search_terms(item.class_id, terms) if config.source == "folder" else terms
+    terms = [term.text for term in item.terms]
+    if config.source == "folder":  # folders are usually named after the class's id
+        return [term.text for term in search_terms(item.class_id, terms)]
+    return terms
 
 
 def _windows(config: GatherConfig) -> list[Window]:

@@ -1,0 +1,68 @@
+import time
+
+import pytest
+from support.command import replicate
+
+from replicate.pipeline import parse_pipeline
+from replicate.stages.gather_plan import plan_gather
+from replicate.study import init_study, open_study
+
+
+@pytest.mark.wordnet
+def test_a_thousand_classes_are_planned(tmp_path):
+    study = init_study(tmp_path / "study", "imagenet_v2")
+    begin = time.process_time()
+    plan = plan_gather(study)
+    assert time.process_time() - begin < 5  # it takes a twentieth of that
+    assert len(plan.classes) == 1000
+    said = plan.as_json()
+    terms = sum(len(each["terms"]) for each in said["classes"])
+    # One window, and shares of 208 that fit on one page of 500: one call a term.
+    assert said["queries"] == said["calls"] == terms
+    assert said["most_calls"] == 8 * terms
+    assert said["hours"] == pytest.approx(terms / 3600)
+    assert said["candidates"] == 208_000
+    assert len(said["ambiguous"]) == 35
+
+
+@pytest.mark.wordnet
+def test_calls_follow_from_windows_pages_and_shares(tmp_path):
+    study = init_study(tmp_path / "study", "imagenet_v2")
+    path = study.root / "pipeline.toml"
+    text = path.read_text().replace("per_page = 500", "per_page = 100")
+    text = text.replace("2013-07-11 }]", "2013-07-11 }, { start = 2013-07-11, end = 2014-01-01 }]")
+    path.write_text(text)
+    (study.root / "wnids.txt").write_text("n01443537\nn02091134\n")
+    plan = plan_gather(open_study(study.root))
+    goldfish, whippet = plan.classes
+    assert len(goldfish.terms) == 5 and len(whippet.terms) == 3
+    assert (goldfish.queries, goldfish.calls, goldfish.most_calls) == (10, 5, 400)
+    assert (whippet.queries, whippet.calls, whippet.most_calls) == (6, 3, 240)
+
+
+@pytest.mark.wordnet
+def test_the_command_shows_it_without_a_database(tmp_path):
+    study = init_study(tmp_path / "study", "imagenet_v2").root
+    shown = replicate("-C", study, "gather", "--plan")
+    assert shown.code == 0 and "1,000 classes" in shown.out
+    assert "n01443537: goldfish" in shown.out and "disambiguate" in shown.out
+    assert replicate("-C", study, "gather", "--plan", "--json").json()["n_classes"] == 1000
+    assert not (study / "study.db").exists()
+
+
+def test_own_vocabularies_need_no_wordnet(tmp_path):
+    study = init_study(tmp_path / "study", "digits")
+    plan = plan_gather(study)
+    assert [each.class_id for each in plan.classes] == list("0123456789")
+    assert {term.origin for each in plan.classes for term in each.terms} <= {"own", "name"}
+
+
+def test_terms_by_wnid_are_keys_of_the_pipeline_file(tmp_path):
+    study = init_study(tmp_path / "study", "imagenet_v2")
+    path = study.root / "pipeline.toml"
+    text = path.read_text().replace(
+        "compounds = true", 'compounds = true\nmore_terms = { n01443537 = ["goldfish pond"] }'
+    )
+    assert parse_pipeline(text, path).pipeline.classes.more_terms == {
+        "n01443537": ("goldfish pond",)
+    }
