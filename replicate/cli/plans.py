@@ -3,6 +3,7 @@
 from typing import Any
 
 from replicate.cli.output import emit
+from replicate.stages.annotate import local_terms
 from replicate.stages.publish import plan
 from replicate.study import Study
 
@@ -10,7 +11,7 @@ from replicate.study import Study
 def show_cost(study: Study, as_json: bool) -> None:
     """Print what publishing would cost."""
     with study.lock():
-        cost = plan(study)
+        cost = plan(local_terms(study))
     value: dict[str, Any] = {
         "hits": cost.hits,
         "images": cost.images,

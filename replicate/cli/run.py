@@ -28,6 +28,9 @@ def run_stages(
         quiet: Say no line a stage (its command prints one itself).
         agree: Called before HITs are published: the cost that is agreed to.
     """
+    from replicate.stages.annotate import local_terms
+
+    study = local_terms(study)
     results = []
     with study.lock(), shown_progress() as progress, World(study, progress) as world:
         world.launch(names)

@@ -124,6 +124,7 @@ def status(study_dir: str | None, as_json: bool) -> None:
 
 
 def _summary(study: Study) -> dict[str, Any]:
+    from replicate.stages.crowds import workers_simulated
     from replicate.store import queries
     from replicate.store.progress import stage_counts
     from replicate.store.rules import outcome
@@ -136,7 +137,7 @@ def _summary(study: Study) -> dict[str, Any]:
             "sets": queries.set_digests(session),
             "votes_digest": queries.votes_digest(session),
             "predictions_digest": queries.predictions_digest(session),
-            "simulated": study.pipeline.sandbox is not None,
+            "simulated": workers_simulated(study),
             "stages": stage_counts(session, STAGES),
             "workers": outcome(session).as_json(),
         }
@@ -144,8 +145,12 @@ def _summary(study: Study) -> dict[str, Any]:
 
 def _status_text(study: Study, summary: dict[str, Any]) -> str:
     lines = [f"{study.pipeline.study.name}  {study.root}"]
-    if summary["simulated"]:
-        lines.append("Flickr and the workers are simulated.")
+    if study.pipeline.sandbox is not None:
+        lines.append(
+            "Flickr and the workers are simulated."
+            if summary["simulated"]
+            else "Flickr is simulated; the workers are real."
+        )
     for name, counts in summary["stages"].items():
         failed = f", {sum(counts['failed'].values())} failed" if counts["failed"] else ""
         shown = f"{counts['done']} done{failed}" if counts["done"] or failed else "-"

@@ -1,6 +1,7 @@
 """`[label]`: what workers see, get and are paid, and whose votes count."""
 
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -76,6 +77,11 @@ class LabelConfig(Table):
         description="`crowd`: our own crowd server; `mturk`: any other endpoint that speaks the "
         "MTurk Requester API; `files`: files out and in; `annotate`: your own people on this "
         "machine; `sandbox`: our own server with simulated workers; or one that a package brings.",
+    )
+    mode: Literal["crowd", "expert"] = Field(
+        "crowd",
+        description="`expert`: the images on which the workers of a page disagree come back to "
+        "them in a second round, and only those that all of them accept there stay.",
     )
     endpoint: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Servers of the sandbox as child processes that cannot outlive their parent.
+"""Servers that a study starts itself, as child processes that cannot outlive their parent.
 
 Each child shuts down when its standard input ends, so even a parent that was killed with SIGKILL
 leaves no orphan. What a server knows is on disk; the next one that is started carries on.
@@ -26,10 +26,12 @@ class ServerProcess:
         name: What it is, for messages.
         arguments: The command line after `replicate`, without port and ready file.
         folder: Where its ready file and its log go.
+        port: The port that it listens on; 0 takes a free one.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], folder: Path) -> None:
+    def __init__(self, name: str, arguments: Sequence[str], folder: Path, port: int = 0) -> None:
         self.name = name
+        self.port = port
         self.arguments = list(arguments)
         self.folder = folder
         self.ready: dict[str, Any] = {}
@@ -44,7 +46,13 @@ class ServerProcess:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "replicate", *self.arguments]
-        command += ["--port", "0", "--ready-file", str(self._ready_file), "--exit-with-stdin"]
+        command += [
+            "--port",
+            str(self.port),
+            "--ready-file",
+            str(self._ready_file),
+            "--exit-with-stdin",
+        ]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         # A session of its own: Ctrl-C reaches the parent, which then stops the child in order.
         with self._log.open("ab") as output:
@@ -126,23 +134,21 @@ class FlickrProcess(ServerProcess):
         super().__init__("local flickr", arguments, folder)
 
 
-class CrowdProcess(ServerProcess):
-    """The crowd server of a sandbox, and its simulated workers.
+class CrowdServerProcess(ServerProcess):
+    """A crowd server with its own database in a folder.
 
     Args:
-        folder: The sandbox folder of the study.
-        seed: The study's seed; ids and workers follow from it.
+        folder: Where its database, its log and the requester's keys go.
         images: The folder of display copies.
-        workers: How many simulated workers there are.
+        more: Further arguments of `replicate crowd serve`.
+        port: The port; 0 takes a free one.
     """
 
-    def __init__(self, folder: Path, seed: int, images: Path, workers: int) -> None:
+    def __init__(self, folder: Path, images: Path, more: Sequence[str] = (), port: int = 0) -> None:
         self.database = folder / "crowd.db"
-        arguments = ["crowd", "serve", "--db", str(self.database), "--images", str(images)]
-        super().__init__("crowd server", [*arguments, "--sandbox", "--seed", str(seed)], folder)
-        self._seed = seed
+        arguments = ["crowd", "serve", "--db", str(self.database), "--images", str(images), *more]
+        super().__init__("crowd server", arguments, folder, port)
         self._images = images
-        self._workers = workers
 
     def launch(self) -> None:
         """Start it without waiting; it wants its folder of images, which may be empty yet."""
@@ -160,6 +166,22 @@ class CrowdProcess(ServerProcess):
             path.chmod(0o600)
         found = read_json(path)
         return found["access_key_id"], found["secret_access_key"]
+
+
+class CrowdProcess(CrowdServerProcess):
+    """The crowd server of a sandbox, and its simulated workers.
+
+    Args:
+        folder: The sandbox folder of the study.
+        seed: The study's seed; ids and workers follow from it.
+        images: The folder of display copies.
+        workers: How many simulated workers there are.
+    """
+
+    def __init__(self, folder: Path, seed: int, images: Path, workers: int) -> None:
+        super().__init__(folder, images, ["--sandbox", "--seed", str(seed)])
+        self._seed = seed
+        self._workers = workers
 
     def work(self, progress: Callable[[str, int, int], None]) -> int:
         """Let the simulated workers do all that there is to do; how many pages they sent."""

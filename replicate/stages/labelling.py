@@ -56,7 +56,7 @@ def open_provider(context: Context) -> Provider:
         )
     else:
         provider = _brought(study, kind)
-    _refuse_mixture(study, provider)
+    refuse_mixture(study, provider.simulated, provider.mode)
     return provider
 
 
@@ -77,15 +77,20 @@ def _brought(study: Study, name: str) -> Provider:
     return factory(name)(settings)
 
 
-def _refuse_mixture(study: Study, provider: Provider) -> None:
-    other = select(func.count()).where(Assignment.simulated.is_not(provider.simulated))
+def refuse_mixture(study: Study, simulated: bool, mode: str) -> None:
+    """See that a study's votes are all of people, or all of simulated workers.
+
+    Raises:
+        GuardError: Its votes are of the other kind.
+    """
+    other = select(func.count()).where(Assignment.simulated.is_not(simulated))
     with study.session() as session:
         found = session.scalar(other) or 0
     if found:
-        held, now = ("real", "simulated") if provider.simulated else ("simulated", "real")
+        held, now = ("real", "simulated") if simulated else ("simulated", "real")
         raise GuardError(
             f"This study holds {found} pages by {held} workers; {now} ones would be mixed with "
-            f"them ({provider.mode}). Nothing was done.",
+            f"them ({mode}). Nothing was done.",
             "Begin another study for them: replicate init DIR --from TEMPLATE",
         )
 

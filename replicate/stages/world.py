@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Self
 from replicate.base.errors import MissingError
 from replicate.pipeline.model import SandboxConfig
 from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
-from replicate.sandbox.servers import CrowdProcess, FlickrProcess, ServerProcess
+from replicate.sandbox.servers import (
+    CrowdProcess,
+    CrowdServerProcess,
+    FlickrProcess,
+    ServerProcess,
+)
 from replicate.stages.common import Progress, no_progress
-from replicate.stages.crowds import checked_endpoint, workers_simulated
+from replicate.stages.crowds import (
+    annotate_database,
+    checked_endpoint,
+    crowd_kind,
+    workers_simulated,
+)
 from replicate.study import Study
 
 if TYPE_CHECKING:
@@ -39,10 +49,23 @@ class CrowdAccess:
 
 
 class World:
-    """The outside of one study. Use it as a context manager: it stops what it started."""
+    """The outside of one study. Use it as a context manager: it stops what it started.
 
-    def __init__(self, study: Study, progress: Progress = no_progress) -> None:
+    Args:
+        study: The study.
+        progress: Where to show what is being started.
+        listen: Host and port of the study's own crowd server for annotators.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        progress: Progress = no_progress,
+        listen: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self.study = study
+        self._listen = listen
+        self._annotate: CrowdServerProcess | None = None
         self._progress = progress
         self._processes: list[ServerProcess] = []
         self._flickr: FlickrProcess | None = None
@@ -131,7 +154,9 @@ class World:
             UsageError: The endpoint is one of Amazon's, which closed.
         """
         if self.simulated:
-            return self._own_crowd(self._crowd_process(), "starting the crowd server")
+            return self._own_crowd(self._crowd_process())
+        if crowd_kind(self.study) == "annotate":
+            return self._own_crowd(self._annotate_process())
         endpoint = checked_endpoint(self.study)
         key, secret = os.environ.get(CROWD_KEY_ID), os.environ.get(CROWD_SECRET)
         if not key or not secret:
@@ -149,12 +174,22 @@ class World:
         """
         return self._crowd_process().work(self._progress) if self.simulated else 0
 
-    def _own_crowd(self, process: CrowdProcess, saying: str) -> CrowdAccess:
+    def _own_crowd(self, process: CrowdServerProcess) -> CrowdAccess:
         if not process.ready:
-            self._progress(saying)
+            self._progress("starting the crowd server")
         endpoint = process.start()
         key, secret = process.keys()
         return CrowdAccess(endpoint, key, secret, simulated=self.simulated)
+
+    def _annotate_process(self) -> CrowdServerProcess:
+        if self._annotate is None:
+            host, port = self._listen
+            folder = annotate_database(self.study).parent
+            self._annotate = CrowdServerProcess(
+                folder, self.study.displays.root, ["--host", host], port
+            )
+            self._processes.append(self._annotate)
+        return self._annotate
 
     def _crowd_process(self) -> CrowdProcess:
         if self._crowd is None:

@@ -22,6 +22,10 @@ OTHER_CODES = {
     "replicate publish --confirm-cost 12.50": {0, 4},
     # Keys are random: no database has that one.
     "replicate crowd keys revoke RPL0ABCDEF --db crowd.db": {2},
+    # The study's votes are simulated; real ones are not mixed with them.
+    "replicate annotate": {4},
+    "replicate annotate --annotator ada --no-browser": {4},
+    "replicate annotate --host 0.0.0.0 --annotators ada,bob": {4},
     # The planted faults are still there.
     "replicate gather --retry failed": {3},
 }

@@ -89,7 +89,7 @@ def labelling(root: Path) -> Iterator[Labelling]:
         text = text.replace(old, new)
     (study.root / "pipeline.toml").write_text(text)
     study = open_study(study.root)
-    _fill(study)
+    fill(study)
     options = {"images": study.displays.root, "sandbox": True, "seed": study.seed}
     with running(root / "crowd.db", **options) as server:
         world = LocalWorld(server, add_key(server.db), study.seed)
@@ -98,7 +98,8 @@ def labelling(root: Path) -> Iterator[Labelling]:
         found.study.close()
 
 
-def _fill(study: Study) -> None:
+def fill(study: Study) -> None:
+    """Put originals and candidates into a study, as the stages before labelling would."""
     originals = _some("original", 12)
     with study.session() as session:
         session.execute(
