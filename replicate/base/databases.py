@@ -17,19 +17,25 @@ PRAGMAS = (
 )
 
 
-def connect(url: str, begin: str = "BEGIN") -> Engine:
+def connect(url: str, begin: str = "BEGIN", *, durable: bool = False) -> Engine:
     """An engine for a database URL; SQLite gets WAL, a busy timeout and foreign keys.
+
+    Errors of the database never show the values that a statement was given: they may be secrets.
 
     Args:
         url: The database's URL.
         begin: How a transaction begins on SQLite: ``BEGIN IMMEDIATE`` takes the write lock at
             once, for several writers.
+        durable: Whether on SQLite what is committed has to survive a power cut; PostgreSQL does
+            so unless it is set up otherwise.
 
     Raises:
         MissingError: The URL needs a driver that is not installed.
     """
     try:
-        engine = create_engine(url)
+        # A connection that the other side has closed meanwhile is opened again.
+        ping = not url.startswith("sqlite")
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=ping)
     except ModuleNotFoundError as error:
         raise MissingError(
             f"The database {url.split(':')[0]!r} needs the package {error.name!r}.",
@@ -37,6 +43,8 @@ def connect(url: str, begin: str = "BEGIN") -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas)
+        if durable:
+            event.listen(engine, "connect", _full_synchronous)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
@@ -47,6 +55,10 @@ def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _full_synchronous(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous = FULL").close()
 
 
 def schema_version(engine: Engine) -> str | None:

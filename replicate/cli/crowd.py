@@ -39,6 +39,24 @@ def crowd() -> None:
     help="Calls a second that one key may make; boto3 waits and repeats those beyond it.",
 )
 @click.option("--public-url", metavar="URL", help="The address that workers see, behind a proxy.")
+@click.option(
+    "--behind-proxy",
+    metavar="IP,…",
+    default="127.0.0.1,::1",
+    show_default=True,
+    help="With --public-url: the proxy, whose X-Forwarded-For alone is believed.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="Requests a second that one person may make; 0: any. [default: 20; in a sandbox any]",
+)
+@click.option(
+    "--access-log",
+    metavar="FILE",
+    help="Write a line for each request, without ids, secrets or addresses; - for stderr.",
+)
 @server_options(default_port=8700)
 def serve(
     db: str,
@@ -47,12 +65,15 @@ def serve(
     seed: int | None,
     api_rate: float,
     public_url: str | None,
+    behind_proxy: str,
+    rate: float | None,
+    access_log: str | None,
     host: str,
     port: int,
     ready_file: Path | None,
     exit_with_stdin: bool,
 ) -> None:
-    """Serve the requesters' API and the workers' pages."""
+    """Serve the requesters' API and page, and the workers' pages."""
     from replicate.crowdserver.serve import serve as serve_crowd
 
     if seed is not None and not sandbox:
@@ -67,7 +88,11 @@ def serve(
         seed=seed,
         public_url=public_url,
         api_rate=api_rate,
+        behind_proxy=behind_proxy,
+        rate=rate,
+        access_log=access_log,
         exit_with_stdin=exit_with_stdin,
+        announce=lambda line: click.echo(line, err=True),
     )
 
 

@@ -7,38 +7,47 @@ is nothing to lock; images are answered before routing, for a page has dozens of
 import logging
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replicate.crowdserver import api
 from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.faults import Faults
+from replicate.crowdserver.guard import guarded
+from replicate.crowdserver.health import Health
+from replicate.crowdserver.requester_routes import requester_routes
+from replicate.crowdserver.requester_session import ROOT as REQUESTER_ROOT
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.worker_pages import WorkerPages
 from replicate.crowdserver.workers import WorkerError
-from replicate.web.headers import COMMON_HEADERS, BodyLimit
+from replicate.web.headers import COMMON_HEADERS
 from replicate.web.pages import page
 
-MAX_BODY = 1 << 20
 log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(site: Site) -> ASGIApp:
+def build_app(
+    site: Site, rate: float | None = None, access_log: Callable[[str], None] | None = None
+) -> ASGIApp:
     """The whole server.
 
     Args:
         site: Its state. With a `SandboxClock` the clock can be moved over HTTP, and faults made.
+        rate: Requests a second of one person on average; None for as many as they like.
+        access_log: Takes a line for each request; None for no log.
     """
     pages = WorkerPages(site)
     routes = [
         Route("/", _requester(site), methods=["POST"]),
         Route("/", _front, methods=["GET"]),
-        Route("/health", _health, methods=["GET"]),
+        Route("/health", Health(site).answer, methods=["GET"]),
+        *requester_routes(site),
         Route("/join/{token}", pages.join, methods=["GET"]),
         Route("/worker", pages.home, methods=["GET"]),
         Route("/worker/hits/{hit}", pages.hit, methods=["GET"]),
@@ -60,10 +69,14 @@ def build_app(site: Site) -> ASGIApp:
         exception_handlers={
             WorkerError: _worker_error,
             HTTPException: _http_error,
+            DBAPIError: _database_error,
             Exception: _fault,
         },
     )
-    return BodyLimit(_Images(app, site), MAX_BODY)
+    # Without this a path with a slash too many would be answered with the Host that the request
+    # names: a link to us could lead anywhere.
+    app.router.redirect_slashes = False
+    return guarded(app, lambda inner: _Images(inner, site), site, rate, access_log)
 
 
 class _Images:
@@ -138,16 +151,13 @@ async def _front(_request: Request) -> Response:
     return RedirectResponse("/worker", status_code=303, headers=dict(COMMON_HEADERS))
 
 
-async def _health(_request: Request) -> Response:
-    return PlainTextResponse("ok\n", headers=dict(COMMON_HEADERS))
-
-
-async def _worker_error(_request: Request, error: Exception) -> Response:
+async def _worker_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, WorkerError):
         raise error
+    ours = request.url.path.startswith(REQUESTER_ROOT)
     return page(
         TEMPLATES,
-        "message.html.j2",
+        "requester_message.html.j2" if ours else "message.html.j2",
         status=error.status,
         title=error.title,
         message=error.message,
@@ -158,6 +168,21 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = "There is no such page" if status == 404 else "This does not work"
     return page(TEMPLATES, "message.html.j2", status=status, title=title, message="")
+
+
+async def _database_error(_request: Request, error: Exception) -> Response:
+    # Its values are not shown: hide_parameters. A full disk ends here as well.
+    log.error("The database failed: %s", error.orig if isinstance(error, DBAPIError) else error)
+    answer = page(
+        TEMPLATES,
+        "message.html.j2",
+        status=503,
+        title="The server cannot store anything at the moment",
+        message="Nothing of this request was stored; what was stored before is safe. Please keep "
+        "this page open and try again in a minute.",
+    )
+    answer.headers["retry-after"] = "60"
+    return answer
 
 
 async def _fault(_request: Request, _error: Exception) -> Response:

@@ -1,13 +1,12 @@
 """Opening a crowd server's database, and the few things that it always holds."""
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, event, insert, make_url, select, update
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from replicate.base.databases import connect, schema_version, upgrade
 from replicate.base.errors import UsageError
@@ -16,6 +15,7 @@ from replicate.base.resources import data_dir
 from replicate.crowdserver.tables import Hit, Setting, Worker
 
 SCHEMA = "0003"
+_LOCK = 7_265_706  # of PostgreSQL's advisory locks, the one that our transactions take
 
 
 class Database:
@@ -32,21 +32,27 @@ class Database:
     """
 
     def __init__(self, place: Path | str, seed: int | None = None) -> None:
-        self.engine = _connect(place)
+        url, shown = _url(place)
+        # A transaction that reads first and then writes could be refused half-way, or see what
+        # another process is about to change: each takes the one lock for writing at once.
+        self.engine = connect(url, begin="BEGIN IMMEDIATE", durable=True)
+        if self.engine.dialect.name == "postgresql":
+            event.listen(self.engine, "begin", _take_lock)
+        self.reader = connect(url).execution_options(postgresql_readonly=True)
         try:
-            name = f"The crowd server's database {place}"
+            name = f"The crowd server's database {shown}"
             version = schema_version(self.engine)
             upgrade(self.engine, version, data_dir("db") / "crowd", SCHEMA, name)
             with self.begin() as connection:
                 self.key = _secret(connection, seed)
         except DBAPIError as error:
-            self.engine.dispose()
+            self.close()
             raise UsageError(
-                f"The crowd server's database {place} cannot be opened: {error.orig}.",
+                f"The crowd server's database {shown} cannot be opened: {error.orig}.",
                 "Give --db a file that can be written, or a database URL.",
             ) from error
         except Exception:
-            self.engine.dispose()
+            self.close()
             raise
 
     @contextmanager
@@ -55,8 +61,15 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A view of one moment, from any thread, that keeps no writer waiting."""
+        with self.reader.connect() as connection:
+            yield connection
+
     def close(self) -> None:
         """Let go of the file."""
+        self.reader.dispose()
         self.engine.dispose()
 
 
@@ -72,23 +85,37 @@ def set_setting(connection: Connection, name: str, value: str) -> None:
         connection.execute(insert(Setting).values(name=name, value=value))
 
 
-def _connect(place: Path | str) -> Engine:
+def _url(place: Path | str) -> tuple[str, str]:
+    """The database's URL, and how messages name it: without a password."""
     url = str(place)
-    if "://" not in url:
-        path = Path(url)
+    if "://" in url:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Made readable by its owner alone: it holds the requesters' secrets.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
+            return url, make_url(url).render_as_string(hide_password=True)
+        except ArgumentError as error:
             raise UsageError(
-                f"The crowd server's database {path} cannot be opened: {error.strerror}.",
-                "Give --db a file that can be written.",
+                "The crowd server's database URL cannot be read.",
+                "Give --db a file, or a URL such as postgresql+psycopg://USER@HOST/NAME.",
             ) from error
-        url = f"sqlite:///{path}"
-    # The write lock is taken at once: a transaction that reads first and then writes could
-    # otherwise be refused half-way because another process has written meanwhile.
-    return connect(url, begin="BEGIN IMMEDIATE")
+    path = Path(url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Readable by its owner alone: it holds the requesters' secrets. (A file that is there is
+        # not opened: closing it would end the locks that this process may hold on it.)
+        if path.exists():
+            if path.is_file() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+        else:
+            path.touch(0o600)
+    except OSError as error:
+        raise UsageError(
+            f"The crowd server's database {path} cannot be opened: {error.strerror}.",
+            "Give --db a file that can be written.",
+        ) from error
+    return f"sqlite:///{path}", str(path)
+
+
+def _take_lock(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 def _secret(connection: Connection, seed: int | None) -> bytes:

@@ -1,10 +1,13 @@
 """Run the crowd server on a port, until it is told to stop."""
 
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from replicate.base.clock import Clock, SystemClock
 from replicate.base.errors import MissingError, UsageError
@@ -16,7 +19,11 @@ from replicate.crowdserver.protocol import service_model
 from replicate.crowdserver.site import Site
 from replicate.crowdserver.throttle import API_RATE
 from replicate.crowdserver.transport import GatheringProtocol
-from replicate.web.serving import OrderlyServer, address, bound, run
+from replicate.web.access_log import LogFile
+from replicate.web.serving import OrderlyServer, address, bound, raise_file_limit, run
+
+RATE = 20.0  # requests a second of one person; a fast worker needs one
+CONNECTIONS = 4000  # at once; a browser keeps up to six
 
 
 def serve(
@@ -29,8 +36,12 @@ def serve(
     sandbox: bool = False,
     seed: int | None = None,
     public_url: str | None = None,
+    behind_proxy: str = "127.0.0.1,::1",
+    rate: float | None = None,
+    access_log: Path | str | None = None,
     exit_with_stdin: bool = False,
     api_rate: float = API_RATE,
+    announce: Callable[[str], None] | None = None,
     clock: Clock | None = None,
     stop: threading.Event | None = None,
 ) -> None:
@@ -48,8 +59,14 @@ def serve(
         seed: Makes all ids a function of it; only with ``sandbox``.
         public_url: The address that browsers reach it by, when a proxy stands before it.
         api_rate: Calls of the API that one key may make in a second; more are throttled.
+        behind_proxy: The proxy's addresses or networks, with commas between: from these alone,
+            and only with a ``public_url``, it is believed for whom a request was forwarded.
+        rate: Requests a second that one person may make on average; 0 for as many as they like.
+            By default `RATE`; without limit in a sandbox, whose workers are one machine's.
+        access_log: A file that gets a line for each request; ``-`` for the standard error.
         exit_with_stdin: Also stop when the standard input ends, as it does when the process
             that started this one is gone, however it ended.
+        announce: Told where the pages are, in a line for a person.
         clock: What the time is taken from; by default the machine's clock.
         stop: Also stop when this is set; for a server in a thread of a program.
 
@@ -64,7 +81,11 @@ def serve(
         raise MissingError(f"There is no folder {images}.", "Give --images the display copies.")
     service_model()
     url = _checked_url(public_url)
-    with bound(host, port, "crowd server") as listening:
+    raise_file_limit()
+    with bound(host, port, "crowd server") as listening, ExitStack() as stack:
+        lines = None if access_log is None else LogFile(access_log)
+        if lines is not None:
+            stack.callback(lines.close)
         database = Database(db, seed)
         try:
             own = address(host, listening)
@@ -73,23 +94,35 @@ def serve(
             kept = clock or (SandboxClock(database) if sandbox else SystemClock())
             site = Site(database, kept, Pictures(images), url, api_rate)
             document = {"endpoint": own, "worker_url": f"{url or own}/worker"}
-            server = OrderlyServer(_config(site, url), ready_file, document, stop)
+            if announce is not None:
+                announce(f"Workers: {url or own}/worker · requesters: {url or own}/requester")
+            app = build_app(site, _rate(rate, sandbox), lines.write if lines else None)
+            config = _config(app, behind_proxy if url else None)
+            server = OrderlyServer(config, ready_file, document, stop)
             run(server, listening, exit_with_stdin)
         finally:
             database.close()
 
 
-def _config(site: Site, public_url: str | None) -> uvicorn.Config:
+def _rate(given: float | None, sandbox: bool) -> float | None:
+    if given is None:
+        return None if sandbox else RATE
+    return given or None
+
+
+def _config(app: ASGIApp, proxies: str | None) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(site),
+        app,
         http=GatheringProtocol,
         lifespan="off",
         access_log=False,
         log_level="warning",
         log_config=None,
         server_header=False,
-        proxy_headers=public_url is not None,
-        timeout_graceful_shutdown=5,
+        proxy_headers=proxies is not None,
+        forwarded_allow_ips=proxies or "",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=10,
         timeout_keep_alive=30,
     )
 

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from starlette.requests import Request
 
 from replicate.base.clock import Clock
+from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.database import Database
 from replicate.crowdserver.faults import Faults
@@ -58,6 +59,11 @@ class Site:
     def now(self) -> float:
         """The present moment, in seconds since 1970."""
         return self.clock.now().timestamp()
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is a sandbox: simulated work, a clock that can be moved."""
+        return isinstance(self.clock, SandboxClock)
 
     @contextmanager
     def context(self, requester: str = REQUESTER) -> Iterator[Context]:

@@ -68,14 +68,83 @@ class GatheringTransport:
 
 
 class GatheringProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol on such a transport."""
+    """uvicorn's HTTP protocol on such a transport, with limits on heads and on slow clients.
+
+    uvicorn waits for ever for the rest of a request, and takes heads of any size.
+    """
+
+    patience = 30.0  # seconds that a connection may wait for a request's end
+    largest_head = 1 << 16  # bytes of address and headers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to talk to a client."""
         gathering = GatheringTransport(transport, self.loop, lambda: bool(self.pipeline))
         super().connection_made(cast(asyncio.Transport, gathering))
+        self._head = 0  # bytes of a head that came in without its end
+        self._in_head = self._in_request = self._too_large = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._wait(True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._wait(False)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that is too large ends the connection."""
+        super().data_received(data)
+        if self._in_head:
+            # The parser tells of a header when it is complete: one without an end is counted
+            # by what came in.
+            self._head += len(data)
+            if self._head > self.largest_head and not self.transport.is_closing():
+                self._too_large = True
+                self.send_400_response("The head of the request is too large.")
+        self._wait(self._in_request)
 
     def on_message_begin(self) -> None:
-        """Begin with a request."""
+        """A request begins."""
         super().on_message_begin()
         self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
+        self._head, self._in_head, self._in_request = 0, True, True
+
+    def on_headers_complete(self) -> None:
+        """A request's head is there.
+
+        Raises:
+            ValueError: It is too large; the parser ends with that, and the connection with it.
+        """
+        self._in_head = False
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > self.largest_head:
+            self._too_large = True
+            raise ValueError("the head of the request is too large")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is there, whole."""
+        self._in_request = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no request that we read; 431 when only its head is too large."""
+        if not self._too_large:
+            super().send_400_response(msg)
+            return
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"
+            b"content-length: 0\r\n\r\n"
+        )
+        self.transport.close()
+
+    def _wait(self, wanted: bool) -> None:
+        """Have the clock run, or not, until the connection is closed for being slow."""
+        if wanted and self._timer is None:
+            self._timer = self.loop.call_later(self.patience, self._too_slow)
+        elif not wanted and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self.transport.close()

@@ -11,6 +11,14 @@ COMMON_HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
 }
 
+# For whatever is not a page of ours: it may load and do nothing, and nobody may frame it.
+_EVERYWHERE = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
 # Our own pages: no script at all, styles from the page itself.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-src 'self'; "
@@ -37,17 +45,61 @@ def question_policy(origin: str, framed: bool) -> str:
     return QUESTION_POLICY.format(origin=origin, ancestors=origin if framed else "'none'")
 
 
+# The same question in the requester's view: it can be tried, but nothing can be sent from it.
+LOOK_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src {origin} data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors {origin}"
+)
+
+
+def look_policy(origin: str) -> str:
+    """The content security policy of a question in the requester's view.
+
+    Args:
+        origin: Scheme, host and port of this server, as the browser sees them.
+    """
+    return LOOK_POLICY.format(origin=origin)
+
+
+class CommonHeaders:
+    """ASGI middleware that gives every answer the common headers that it lacks.
+
+    Pages set their own; this is for whatever is answered outside of them.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message["headers"]}
+                more = [header for header in _EVERYWHERE if header[0] not in there]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        await self._app(scope, receive, complete)
+
+
 class BodyLimit:
     """ASGI middleware that answers 413 when a request's body is larger than a limit.
 
     Args:
         app: The application behind it.
         limit: Bytes.
+        fields: Fields that a form may have.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, fields: int = 4000) -> None:
         self._app = app
         self._limit = limit
+        self._fields = fields
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; the body is read whole first, for no body here is a stream."""
@@ -65,7 +117,16 @@ class BodyLimit:
                 return
             if not message.get("more_body", False):
                 break
+        if _is_form(scope) and body.count(b"&") >= self._fields:
+            await _too_large(send)
+            return
         await self._app(scope, _replay(bytes(body), receive), send)
+
+
+def _is_form(scope: Scope) -> bool:
+    # Forms in parts have a limit of their own, where they are read.
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return bool(kind.lower().startswith(b"application/x-www-form-urlencoded"))
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,6 +1,7 @@
 """Running a server on a port, until it is told to stop, in order."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -131,6 +132,14 @@ def bound(host: str, port: int, name: str) -> Iterator[socket.socket]:
         yield listening
     finally:
         listening.close()
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many open files and connections as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def address(host: str, listening: socket.socket) -> str:

@@ -29,7 +29,7 @@ def send_through(pieces: list[bytes], limit: int, method: str = "POST") -> tuple
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method}
+    scope = {"type": "http", "method": method, "headers": []}
     asyncio.run(BodyLimit(app, limit)(scope, receive, send))
     return sent[0]["status"], seen[0] if seen else b""
 
