@@ -20,6 +20,7 @@ from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.faults import Faults
 from replicate.crowdserver.guard import guarded
 from replicate.crowdserver.health import Health
+from replicate.crowdserver.qualification_pages import QualificationPages
 from replicate.crowdserver.requester_routes import requester_routes
 from replicate.crowdserver.requester_session import ROOT as REQUESTER_ROOT
 from replicate.crowdserver.site import TEMPLATES, Site
@@ -58,6 +59,7 @@ def build_app(
         Route("/worker/assignments/{assignment}/return", pages.give_back, methods=["POST"]),
         Route("/worker/assignments/{assignment}/draft", pages.draft, methods=["POST"]),
         Route("/mturk/externalSubmit", pages.submit, methods=["POST"]),
+        *QualificationPages(site).routes(),
     ]
     if isinstance(site.clock, SandboxClock):
         routes += [

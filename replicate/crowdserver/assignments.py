@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import Row, select, update
 
-from replicate.crowdserver.context import Context, page_size, page_start, page_token
+from replicate.crowdserver.context import Context, one_page
 from replicate.crowdserver.errors import no_such, wrong_state
 from replicate.crowdserver.hits import hit_document, hit_row
 from replicate.crowdserver.states import DONE
@@ -19,34 +19,22 @@ def list_assignments(context: Context, params: dict[str, Any]) -> dict[str, Any]
     hit = hit_row(context, params["HITId"])
     states = sorted(set(params.get("AssignmentStatuses") or DONE))
     scope = ["ListAssignmentsForHIT", hit.hit_id, *states]
-    size, start = page_size(params), page_start(context, scope, params)
     query = _COLUMNS.where(Assignment.hit_id == hit.hit_id, Assignment.state.in_(states))
-    place = tuple_(Assignment.submitted, Assignment.assignment_id)
-    if start is not None:
-        query = query.where(place > tuple_(*start))
-    query = query.order_by(Assignment.submitted, Assignment.assignment_id).limit(size + 1)
-    rows = context.connection.execute(query).all()
-    shown = rows[:size]
-    answer: dict[str, Any] = {
-        "NumResults": len(shown),
-        "Assignments": [_document(row) for row in shown],
-    }
-    if len(rows) > size:
-        last = shown[-1]
-        answer["NextToken"] = page_token(context, scope, [last.submitted, last.assignment_id])
-    return answer
+    places = (Assignment.submitted, Assignment.assignment_id)
+    rows, answer = one_page(context, params, scope, query, *places)
+    return {**answer, "Assignments": [_document(row) for row in rows]}
 
 
 def get_assignment(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """One submitted assignment, with its HIT."""
-    row = _row(context, params["AssignmentId"])
+    row = assignment_row(context, params["AssignmentId"])
     hit = hit_document(context, hit_row(context, row.hit_id))
     return {"Assignment": _document(row), "HIT": hit}
 
 
 def approve_assignment(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Approve an assignment; with OverrideRejection also one rejected in the last 30 days."""
-    row = _row(context, params["AssignmentId"])
+    row = assignment_row(context, params["AssignmentId"])
     allowed = row.state == "Submitted"
     if row.state == "Rejected" and params.get("OverrideRejection"):
         allowed = row.submitted + MONTH > context.now
@@ -60,7 +48,7 @@ def approve_assignment(context: Context, params: dict[str, Any]) -> dict[str, An
 
 def reject_assignment(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Reject an assignment that is not decided yet."""
-    row = _row(context, params["AssignmentId"])
+    row = assignment_row(context, params["AssignmentId"])
     if row.state != "Submitted":
         raise wrong_state(f"Assignment {row.assignment_id} is {row.state}.", "Assignment")
     _decide(context, row, "Rejected", params["RequesterFeedback"])
@@ -75,7 +63,12 @@ def _decide(context: Context, row: Row[Any], state: str, feedback: str | None) -
     )
 
 
-def _row(context: Context, assignment_id: str) -> Row[Any]:
+def assignment_row(context: Context, assignment_id: str) -> Row[Any]:
+    """An assignment of this requester that was sent in.
+
+    Raises:
+        ApiError: There is none with that id.
+    """
     row = context.connection.execute(
         _COLUMNS.join(Hit, Hit.hit_id == Assignment.hit_id).where(
             Assignment.assignment_id == assignment_id,

@@ -38,7 +38,7 @@ def bad_value(message: str) -> ApiError:
 
 def no_such(what: str, name: str) -> ApiError:
     """A HIT, HIT type or assignment that this requester does not have."""
-    code = what.replace(" ", "").replace("type", "Type")
+    code = "".join(word[0].upper() + word[1:] for word in what.split())
     return ApiError(f"There is no {what} {name}.", f"AWS.MechanicalTurk.{code}DoesNotExist")
 
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Scope
 
 from replicate.crowdserver.requester_images import ROOT as REQUESTER_IMAGES
 from replicate.crowdserver.site import Site
-from replicate.crowdserver.worker_pages import COOKIE
+from replicate.crowdserver.worker_session import COOKIE
 from replicate.web.access_log import AccessLog
 from replicate.web.headers import BodyLimit, CommonHeaders
 from replicate.web.limits import RateLimit

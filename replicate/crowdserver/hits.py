@@ -1,30 +1,23 @@
-"""Operations on HITs and HIT types."""
+"""Operations on HITs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, func, insert, select, update
 
 from replicate.crowdserver import names
-from replicate.crowdserver.context import Context, page_size, page_start, page_token
+from replicate.crowdserver.context import Context, one_page
 from replicate.crowdserver.errors import ApiError, bad_value, no_such, wrong_state
+from replicate.crowdserver.hit_types import ensure_type, usable_type
+from replicate.crowdserver.qualification_types import type_row
 from replicate.crowdserver.questions import check_question
+from replicate.crowdserver.requirements import loaded
 from replicate.crowdserver.shown import note_page
 from replicate.crowdserver.states import PENDING, TAKEN, Counts, counts_of, hit_status
 from replicate.crowdserver.tables import Hit, HitType
+from replicate.crowdserver.tokens import use_token
 
-YEAR = 31_536_000
-DAY = 86_400
-_TYPE_NAMES = ("Title", "Description", "Keywords", "Reward")
-_LENGTHS = {"Title": 128, "Description": 2000, "Keywords": 1000, "RequesterAnnotation": 255}
-_RANGES = {
-    "AssignmentDurationInSeconds": (30, YEAR),
-    "AutoApprovalDelayInSeconds": (0, 30 * DAY),
-    "LifetimeInSeconds": (30, YEAR),
-    "MaxAssignments": (1, 1_000_000_000),
-}
+MANY = 10  # assignments from which on a HIT costs more; a smaller one can never reach it
 _NOT_OFFERED = (
-    "QualificationRequirements",
     "AssignmentReviewPolicy",
     "HITReviewPolicy",
     "HITLayoutId",
@@ -38,31 +31,18 @@ _TERMS = [
 _HIT = select(*Hit.__table__.columns, *_TERMS).join(HitType, Hit.hit_type_id == HitType.hit_type_id)
 
 
-def create_hit_type(context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    """Make a HIT type; the same terms give the same id."""
-    _check_terms(params)
-    return {"HITTypeId": _ensure_type(context, params)}
-
-
 def create_hit(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Make a HIT together with its type."""
-    _check_terms(params)
     _refuse_repeat(context, params)
     _check_hit(params)
-    return _insert_hit(context, _ensure_type(context, params), params)
+    return _insert_hit(context, ensure_type(context, params), params)
 
 
 def create_hit_with_hit_type(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Make a HIT of a type that exists."""
-    _check_terms(params)
     _refuse_repeat(context, params)
     _check_hit(params)
-    known = select(HitType.hit_type_id).where(
-        HitType.hit_type_id == params["HITTypeId"], HitType.requester == context.requester
-    )
-    if context.connection.execute(known).first() is None:
-        raise no_such("HIT type", params["HITTypeId"])
-    return _insert_hit(context, params["HITTypeId"], params)
+    return _insert_hit(context, usable_type(context, params["HITTypeId"]), params)
 
 
 def get_hit(context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -79,23 +59,62 @@ def list_reviewable_hits(context: Context, params: dict[str, Any]) -> dict[str, 
     """HITs that no worker can or does work on any more, the newest first."""
     wanted = params.get("Status") or "Reviewable"
     hit_type = params.get("HITTypeId")
-    query = _HIT.where(PENDING == 0)
+    query = _HIT.where(PENDING == 0, Hit.reviewing == int(wanted == "Reviewing"))
     query = query.where((Hit.expires <= context.now) | (Hit.max_assignments <= TAKEN))
-    if wanted != "Reviewable":  # Reviewing is set by UpdateHITReviewStatus, which is not offered
-        query = query.where(Hit.serial < 0)
     if hit_type is not None:
         query = query.where(Hit.hit_type_id == hit_type)
     return _page(context, params, ["ListReviewableHITs", wanted, hit_type], query)
 
 
+def list_hits_for_qualification(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """This requester's HITs that require a qualification, the newest first."""
+    wanted = type_row(context, params["QualificationTypeId"]).qualification_type_id
+    query = _HIT.where(HitType.requirements.contains(f'"type_id":"{wanted}"', autoescape=True))
+    return _page(context, params, ["ListHITsForQualificationType", wanted], query)
+
+
 def update_expiration(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Move a HIT's end; a time in the past ends it at once."""
-    row = hit_row(context, params["HITId"])
-    if row.disposed:
-        raise wrong_state(f"HIT {row.hit_id} is deleted.", "HIT")
+    row = _living_row(context, params["HITId"])
     # A moment that cannot be told from the past ends it now, never before it began.
-    moment = max(float(params["ExpireAt"]), context.now)
-    context.connection.execute(update(Hit).where(Hit.hit_id == row.hit_id).values(expires=moment))
+    _change(context, row, expires=max(float(params["ExpireAt"]), context.now))
+    return {}
+
+
+def update_hit_type(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Give a HIT other terms; work that was taken up keeps its deadline."""
+    row = _living_row(context, params["HITId"])
+    _change(context, row, hit_type_id=usable_type(context, params["HITTypeId"]))
+    return {}
+
+
+def update_review_status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Mark a Reviewable HIT as Reviewing, or turn it back."""
+    row = hit_row(context, params["HITId"])
+    wanted, other = "Reviewable", "Reviewing"
+    if params.get("Revert"):
+        wanted, other = other, wanted
+    status = _status(row, counts_of(context.connection, [row.hit_id])[row.hit_id], context.now)
+    if status != wanted:
+        raise wrong_state(f"HIT {row.hit_id} is {status}, so it cannot become {other}.", "HIT")
+    _change(context, row, reviewing=int(other == "Reviewing"))
+    return {}
+
+
+def create_additional_assignments(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Let more workers do a HIT."""
+    row = _living_row(context, params["HITId"])
+    use_token(context, "CreateAdditionalAssignmentsForHIT", params)
+    total = row.max_assignments + params["NumberOfAdditionalAssignments"]
+    if row.max_assignments < MANY <= total:
+        raise ApiError(
+            f"HIT {row.hit_id} was made with fewer than {MANY} assignments and can never have "
+            f"{MANY} or more; this would make it {total}.",
+            "AWS.MechanicalTurk.InvalidMaximumAssignmentsIncrease",
+        )
+    if total > 1_000_000_000:
+        raise bad_value(f"HIT {row.hit_id} would have {total} assignments.")
+    _change(context, row, max_assignments=total)
     return {}
 
 
@@ -110,7 +129,7 @@ def delete_hit(context: Context, params: dict[str, Any]) -> dict[str, Any]:
         raise wrong_state(
             f"HIT {row.hit_id} has {counts.submitted} assignments to approve or reject.", "HIT"
         )
-    context.connection.execute(update(Hit).where(Hit.hit_id == row.hit_id).values(disposed=1))
+    _change(context, row, disposed=1)
     return {}
 
 
@@ -134,6 +153,23 @@ def hit_document(context: Context, row: Row[Any]) -> dict[str, Any]:
     return _document(context, row, counts)
 
 
+def _living_row(context: Context, hit_id: str) -> Row[Any]:
+    row = hit_row(context, hit_id)
+    if row.disposed:
+        raise wrong_state(f"HIT {row.hit_id} is deleted.", "HIT")
+    return row
+
+
+def _change(context: Context, row: Row[Any], **values: Any) -> None:
+    """Change a HIT; one that can be taken up again is no longer being reviewed."""
+    context.connection.execute(update(Hit).where(Hit.hit_id == row.hit_id).values(**values))
+    if row.reviewing and "reviewing" not in values:
+        counts = counts_of(context.connection, [row.hit_id])[row.hit_id]
+        changed = hit_row(context, row.hit_id)
+        if _status(changed, counts, context.now) == "Assignable":
+            _change(context, changed, reviewing=0)
+
+
 def _document(context: Context, row: Row[Any], counts: Counts) -> dict[str, Any]:
     document = {
         "HITId": row.hit_id,
@@ -150,7 +186,7 @@ def _document(context: Context, row: Row[Any], counts: Counts) -> dict[str, Any]
         "AutoApprovalDelayInSeconds": row.auto_approval_delay,
         "Expiration": row.expires,
         "AssignmentDurationInSeconds": row.duration,
-        "QualificationRequirements": [],
+        "QualificationRequirements": [one.document() for one in loaded(row.requirements)],
         "HITReviewStatus": "NotReviewed",
         "NumberOfAssignmentsPending": counts.pending,
         "NumberOfAssignmentsAvailable": max(0, row.max_assignments - counts.taken),
@@ -162,80 +198,26 @@ def _document(context: Context, row: Row[Any], counts: Counts) -> dict[str, Any]
 
 
 def _status(row: Row[Any], counts: Counts, now: float) -> str:
-    return hit_status(row.expires, row.max_assignments, bool(row.disposed), counts, now)
+    state = hit_status(row.expires, row.max_assignments, bool(row.disposed), counts, now)
+    return "Reviewing" if state == "Reviewable" and row.reviewing else state
 
 
 def _page(
     context: Context, params: dict[str, Any], scope: list[Any], query: Select[Any]
 ) -> dict[str, Any]:
-    size, start = page_size(params), page_start(context, scope, params)
-    query = query.where(Hit.requester == context.requester, Hit.disposed == 0)
-    if start is not None:
-        query = query.where(Hit.serial < start[0])
-    rows = context.connection.execute(query.order_by(Hit.serial.desc()).limit(size + 1)).all()
-    shown: Sequence[Row[Any]] = rows[:size]
-    counts = counts_of(context.connection, [row.hit_id for row in shown])
-    answer: dict[str, Any] = {
-        "NumResults": len(shown),
-        "HITs": [_document(context, row, counts[row.hit_id]) for row in shown],
-    }
-    if len(rows) > size:
-        answer["NextToken"] = page_token(context, scope, [shown[-1].serial])
-    return answer
-
-
-def _check_terms(params: dict[str, Any]) -> None:
-    for name in _NOT_OFFERED:
-        if params.get(name):
-            raise bad_value(f"{name} is not offered by this server.")
-    for name, most in _LENGTHS.items():
-        size = len(params.get(name) or "")
-        if size > most:
-            raise bad_value(f"{name} has {size} characters; at most {most} are allowed.")
-    for name, (low, high) in _RANGES.items():
-        value = params.get(name)
-        if value is not None and not low <= value <= high:
-            raise bad_value(f"{name} is {value}, not {low} to {high}.")
-    for name in ("Title", "Description"):
-        if name in params and not params[name].strip():
-            raise bad_value(f"{name} is empty.")
+    own = query.where(Hit.requester == context.requester, Hit.disposed == 0)
+    rows, answer = one_page(context, params, scope, own, Hit.serial, newest=True)
+    counts = counts_of(context.connection, [row.hit_id for row in rows])
+    return {**answer, "HITs": [_document(context, row, counts[row.hit_id]) for row in rows]}
 
 
 def _check_hit(params: dict[str, Any]) -> None:
+    for name in _NOT_OFFERED:
+        if params.get(name):
+            raise bad_value(f"{name} is not offered by this server.")
     if not params.get("Question"):
         raise ApiError("Question is missing.", "AWS.MissingParameters")
     check_question(params["Question"])
-
-
-def _ensure_type(context: Context, params: dict[str, Any]) -> str:
-    title, description, keywords, reward = (params.get(name) or "" for name in _TYPE_NAMES)
-    duration = params["AssignmentDurationInSeconds"]
-    delay = params.get("AutoApprovalDelayInSeconds")
-    delay = 30 * DAY if delay is None else delay
-    cents = _cents(reward)
-    terms = (title, description, keywords, str(cents), str(duration), str(delay))
-    found = names.hit_type_id(context.key, context.requester, *terms)
-    known = select(HitType.hit_type_id).where(HitType.hit_type_id == found)
-    if context.connection.execute(known).first() is None:
-        context.connection.execute(
-            insert(HitType).values(
-                hit_type_id=found,
-                requester=context.requester,
-                title=title,
-                description=description,
-                keywords=keywords,
-                reward=f"{cents // 100}.{cents % 100:02d}",
-                duration=duration,
-                auto_approval_delay=delay,
-            )
-        )
-    return found
-
-
-def _cents(reward: str) -> int:
-    """A reward in cents; its pattern has been checked: 1, 1., 1.5 and 1.50 are all allowed."""
-    whole, _, rest = reward.partition(".")
-    return int(whole) * 100 + int(rest.ljust(2, "0"))
 
 
 def _refuse_repeat(context: Context, params: dict[str, Any]) -> None:

@@ -38,3 +38,13 @@ def hit_id(key: bytes, requester: str, token: str | None, serial: int) -> str:
 def assignment_id(key: bytes, hit: str, worker: str) -> str:
     """The id of one worker's assignment of one HIT."""
     return "3" + _hashed(key, ("assignment", hit, worker))[:29]
+
+
+def qualification_type_id(key: bytes, requester: str, number: int) -> str:
+    """The id of a requester's n-th qualification type."""
+    return "3" + _hashed(key, ("qualification type", requester, str(number)))[:29]
+
+
+def qualification_request_id(key: bytes, type_id: str, worker: str, number: int) -> str:
+    """The id of a worker's n-th wish for a qualification."""
+    return "3" + _hashed(key, ("qualification request", type_id, worker, str(number)))[:29]

@@ -17,6 +17,8 @@ from botocore.model import OperationNotFoundError, ServiceModel, Shape
 from replicate.base.errors import MissingError
 from replicate.crowdserver.errors import ApiError, bad_value
 
+# What no database of ours can hold: half characters, and zero.
+_UNSTORED = re.compile("[\x00\ud800-\udfff]")
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
 
@@ -42,6 +44,12 @@ def service_model() -> ServiceModel:
             "The installed botocore no longer ships the MTurk protocol.",
             'Install the newest version that does: pip install "boto3<=1.44.5" "botocore<=1.44.5"',
         ) from error
+
+
+def required_members(operation: str) -> list[str]:
+    """The parameters that an operation must have."""
+    shape = service_model().operation_model(operation).input_shape
+    return [] if shape is None else list(shape.required_members)
 
 
 def parse_call(target: str, body: bytes) -> Call:
@@ -116,6 +124,7 @@ def _check_structure(value: Any, shape: Any, path: str) -> None:
 
 def _check_string(value: Any, shape: Any, path: str) -> None:
     _expect(isinstance(value, str), path, "text")
+    _expect(not _UNSTORED.search(value), path, "text that can be stored")
     _limits(len(value), shape, path, "characters")
     if shape.enum and value not in shape.enum:
         raise bad_value(f"{path} is {value!r}, not one of {', '.join(shape.enum)}.")

@@ -8,7 +8,6 @@ from typing import Any
 
 from replicate.crowdserver.errors import ApiError, bad_value
 
-MAX_BYTES = 65_535
 _HTML = (
     "{http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd}"
 )
@@ -31,21 +30,34 @@ class _NoDoctype(ElementTree.TreeBuilder):
     """Refuses a document type at once: without one, no entity can be declared."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise ApiError("The Question declares a document type.", _XML_ERROR)
+        raise ApiError("The XML declares a document type.", _XML_ERROR)
 
 
 _XML_ERROR = "AWS.MechanicalTurk.XMLParseError"
+
+
+def check_xml(text: str, parameter: str, root: str) -> None:
+    """Refuse a text that is not XML with a certain root element, whatever its namespace.
+
+    Args:
+        text: The text.
+        parameter: The parameter that it is the value of.
+        root: The root element's name without its namespace.
+
+    Raises:
+        ApiError: It is not.
+    """
+    found = _parsed(text, parameter).tag.rpartition("}")[2]
+    if found != root:
+        raise bad_value(f"The {parameter} is a {found}, not a {root}.")
 
 
 def check_question(question: str) -> None:
     """Refuse a question that this server could not show.
 
     Raises:
-        ApiError: It is too large, not XML, or not an HTMLQuestion.
+        ApiError: It is not XML, or not an HTMLQuestion.
     """
-    size = len(question.encode())
-    if size > MAX_BYTES:
-        raise bad_value(f"The Question has {size} bytes; at most {MAX_BYTES} are allowed.")
     html_of(question)
 
 
@@ -55,12 +67,7 @@ def html_of(question: str) -> str:
     Raises:
         ApiError: It is not one.
     """
-    parser = ElementTree.XMLParser(target=_NoDoctype())
-    try:
-        parser.feed(question)
-        root: Any = parser.close()
-    except ElementTree.ParseError as error:
-        raise ApiError(f"The Question is not XML: {error}.", _XML_ERROR) from error
+    root = _parsed(question, "Question")
     if root.tag != f"{_HTML}HTMLQuestion":
         raise bad_value(
             f"The Question is a {root.tag.rpartition('}')[2]}; this server shows HTMLQuestion "
@@ -70,6 +77,15 @@ def html_of(question: str) -> str:
     if not html or not html.strip():
         raise ApiError("The HTMLQuestion has no HTMLContent.", _XML_ERROR)
     return str(html)
+
+
+def _parsed(text: str, parameter: str) -> Any:
+    parser = ElementTree.XMLParser(target=_NoDoctype())
+    try:
+        parser.feed(text)
+        return parser.close()
+    except ElementTree.ParseError as error:
+        raise ApiError(f"The {parameter} is not XML: {error}.", _XML_ERROR) from error
 
 
 def image_digests(html: str) -> list[str]:

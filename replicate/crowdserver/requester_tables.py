@@ -89,7 +89,7 @@ class QualificationType(Base):
     __tablename__ = "qualification_types"
     serial: Mapped[int] = mapped_column(primary_key=True, doc="Counts up, in the order of making.")
     qualification_type_id: Mapped[str] = mapped_column(
-        unique=True, doc="A keyed hash of requester and serial; fixed for those of the server."
+        unique=True, doc="A keyed hash of requester and number; fixed for those of the server."
     )
     requester: Mapped[str] = mapped_column(
         index=True, doc="The account that it belongs to; empty: the server's own."
@@ -138,7 +138,7 @@ class QualificationRequest(Base):
     __tablename__ = "qualification_requests"
     __table_args__ = (UniqueConstraint("request_id"), Index(None, "state", "serial"))
     serial: Mapped[int] = mapped_column(primary_key=True, doc="Counts up, in the order of asking.")
-    request_id: Mapped[str] = mapped_column(doc="A keyed hash of worker, type and serial.")
+    request_id: Mapped[str] = mapped_column(doc="A keyed hash of type, worker and number.")
     qualification_type_id: Mapped[str] = mapped_column(
         ForeignKey("qualification_types.qualification_type_id"), index=True, doc="For what."
     )

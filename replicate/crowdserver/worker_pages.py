@@ -12,12 +12,12 @@ from replicate.crowdserver.context import Context
 from replicate.crowdserver.questions import fill_in, insert_bar
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.states import DONE, OPEN
+from replicate.crowdserver.worker_session import COOKIE, check_form, signed_in
 from replicate.crowdserver.workers import WorkerError
 from replicate.web.headers import COMMON_HEADERS, question_policy
 from replicate.web.pages import environment, page
-from replicate.web.signing import form_token, form_token_holds, signed, unsigned
+from replicate.web.signing import form_token, signed
 
-COOKIE = "replicate_worker"
 YEAR = 365 * 86_400
 NOT_YET = "ASSIGNMENT_ID_NOT_AVAILABLE"  # the protocol's word for a preview
 MAX_DRAFT = 20_000
@@ -94,6 +94,7 @@ class WorkerPages:
         with self._site.context() as context:
             worker = self._worker(request, context)
             hit_id = workers.offer(context, worker, request.path_params["hit"]).hit_id
+            workers.require_qualified(context, worker, hit_id, "preview")
             html, digests = self._site.question(hit_id, workers.question_of(context, hit_id))
         origin = self._site.origin(request)
         filled = fill_in(html, [_PLACEHOLDER] * len(digests), origin, NOT_YET)
@@ -179,17 +180,10 @@ class WorkerPages:
         return _go("/worker?saved=1")
 
     def _check_form(self, form: FormData, worker: str) -> None:
-        if not form_token_holds(self._site.database.key, worker, str(form.get("csrf", ""))):
-            raise WorkerError(403, "Please try again", "The page was out of date.")
+        check_form(self._site, form, worker)
 
     def _worker(self, request: Request, context: Context) -> str:
-        cookie = request.cookies.get(COOKIE, "")
-        worker = unsigned(self._site.database.key, "worker", cookie)
-        if worker is None or not self._site.knows(context, worker):
-            raise WorkerError(
-                401, "Please use your invitation link", "It signs you in on this browser."
-            )
-        return worker
+        return signed_in(self._site, request, context)
 
 
 def _task_url(origin: str, assignment: str, hit: str, worker: str) -> str:

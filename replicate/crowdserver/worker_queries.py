@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Select, Update, bindparam, exists, func, insert, or_, select, update
 
+from replicate.crowdserver.eligibility import NOT_BLOCKED, NOT_FORBIDDEN
 from replicate.crowdserver.shown import REPEATING
 from replicate.crowdserver.states import DONE, OPEN, TAKEN
 from replicate.crowdserver.tables import Assignment, Hit, HitType, Invitation, Worker
@@ -36,6 +37,8 @@ _AVAILABLE = _OFFERS.outerjoin(_DONE_OF_TYPE, _DONE_OF_TYPE.c.hit_type_id == Hit
     Hit.hit_id.not_in(_OWN),
     or_(Hit.max_per_worker.is_(None), Hit.max_per_worker > func.coalesce(_DONE_OF_TYPE.c.done, 0)),
     Hit.max_assignments > TAKEN,
+    NOT_BLOCKED,
+    NOT_FORBIDDEN,
 )
 
 INVITED = select(Invitation.worker_id).where(Invitation.token_hash == bindparam("hash"))
@@ -72,6 +75,7 @@ TO_ACCEPT = (
         TAKEN.label("taken"),
         HitType.duration,
         func.coalesce(_DONE_OF_TYPE.c.done, 0).label("done_of_type"),
+        NOT_BLOCKED.label("welcome"),
     )
     .join(HitType, HitType.hit_type_id == Hit.hit_type_id)
     .outerjoin(_DONE_OF_TYPE, _DONE_OF_TYPE.c.hit_type_id == Hit.hit_type_id)

@@ -9,6 +9,7 @@ from replicate.crowdserver import names
 from replicate.crowdserver import worker_queries as queries
 from replicate.crowdserver.admin import token_hash
 from replicate.crowdserver.context import Context
+from replicate.crowdserver.eligibility import forbidden, obstacles
 from replicate.crowdserver.questions import answers_xml
 from replicate.crowdserver.shown import NOTE_SEEN, REPEATS
 from replicate.crowdserver.states import DONE, OPEN
@@ -81,7 +82,13 @@ def available(context: Context, worker: str, after: int = 0) -> list[Offer]:
         worker: The worker.
         after: The serial that the page begins after.
     """
-    given = {"worker": worker, "now": context.now, "after": after, "most": PAGE + 1}
+    given = {
+        "worker": worker,
+        "now": context.now,
+        "after": after,
+        "most": PAGE + 1,
+        "forbidden": forbidden(context, worker, "discover"),
+    }
     rows = context.connection.execute(queries.AVAILABLE, given)
     return [Offer(*row) for row in rows]
 
@@ -92,7 +99,12 @@ def offer(context: Context, worker: str, hit_id: str) -> Offer:
     Raises:
         WorkerError: It is not available to this worker.
     """
-    given = {"worker": worker, "now": context.now, "hit": hit_id}
+    given = {
+        "worker": worker,
+        "now": context.now,
+        "hit": hit_id,
+        "forbidden": forbidden(context, worker, "discover"),
+    }
     row = context.connection.execute(queries.AVAILABLE_ONE, given).first()
     if row is None:
         raise WorkerError(404, "This HIT is not available", "It may be finished, or yours.")
@@ -111,6 +123,27 @@ def question_of(context: Context, hit_id: str) -> str:
     return question
 
 
+def require_qualified(context: Context, worker: str, hit_id: str, action: str) -> None:
+    """Refuse a worker who lacks a qualification that a HIT requires.
+
+    Args:
+        context: The request.
+        worker: The worker.
+        hit_id: The HIT.
+        action: ``discover``, ``preview`` or ``accept``.
+
+    Raises:
+        WorkerError: One is lacking.
+    """
+    lacking = obstacles(context, worker, hit_id, action)
+    if lacking:
+        raise WorkerError(
+            403,
+            "This HIT asks for a qualification",
+            f"It asks for: {', '.join(lacking)}. Look under Qualifications whether you can get it.",
+        )
+
+
 def finished(context: Context, worker: str) -> int:
     """How many assignments a worker has sent in."""
     return int(context.connection.execute(queries.FINISHED, {"worker": worker}).scalar_one())
@@ -124,7 +157,7 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
 
     Raises:
         WorkerError: It is over, full, was done by this worker before, shows what this worker has
-            seen on another HIT, or is one more than one worker may do.
+            seen on another HIT, is one more than one worker may do, or asks for more.
     """
     _lock(context, worker, hit_id)
     given = {"hit": hit_id, "worker": worker}
@@ -137,7 +170,8 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
         return found
     if state in DONE:
         raise WorkerError(409, "You have done this HIT", "Each HIT can be done once.")
-    if hit.disposed or hit.expires <= context.now or hit.taken >= hit.max_assignments:
+    over = hit.disposed or hit.expires <= context.now or not hit.welcome
+    if over or hit.taken >= hit.max_assignments:
         raise WorkerError(
             409, "This HIT is no longer available", "It is finished, or others are working on it."
         )
@@ -154,6 +188,7 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
             "This HIT is not for you",
             "You have seen some of its images on another HIT, and each image is judged once.",
         )
+    require_qualified(context, worker, hit_id, "accept")
     deadline = context.now + hit.duration
     context.agenda.expect(deadline)
     if state is None:

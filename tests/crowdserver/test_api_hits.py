@@ -11,6 +11,8 @@ from replicate.crowd.mturk import MTurkProvider
 from replicate.crowd.providers import HitRequest, HitTerms
 from replicate.crowdserver.admin import add_key, invite
 
+from .calls import refused
+
 
 def turk_code(error: pytest.ExceptionInfo[ClientError]) -> str:
     assert error.value.response["Error"]["Code"] == "RequestError"
@@ -119,10 +121,20 @@ def test_limits_patterns_and_enums_of_other_operations(requester: Any) -> None:
 
 
 def test_operations_that_are_not_offered_say_so(requester: Any) -> None:
-    with pytest.raises(ClientError) as error:
-        requester.list_worker_blocks()
-    assert turk_code(error) == "OperationNotSupported"
-    assert "ListWorkerBlocks" in str(error.value)
+    specification = {
+        "Destination": "https://sqs.example.org/q", "Transport": "SQS", "Version": "2006-05-05",
+        "EventTypes": ["HITReviewable"],
+    }  # fmt: skip
+    for call, values in (
+        (requester.get_file_upload_url, {"AssignmentId": "3A", "QuestionIdentifier": "q"}),
+        (requester.list_review_policy_results_for_hit, {"HITId": "3A"}),
+        (
+            requester.send_test_event_notification,
+            {"Notification": specification, "TestEventType": "Ping"},
+        ),
+        (requester.update_notification_settings, {"HITTypeId": "3A", "Active": True}),
+    ):
+        assert refused(call, **values) == "OperationNotSupported"
 
 
 def test_all_pages_together_are_all_hits_the_newest_first(server: Running) -> None:
