@@ -111,8 +111,12 @@ class DateWindow(Table):
 class GatherConfig(Table):
     """`[gather]`: where candidates come from."""
 
-    source: str = Field(description="The source: `flickr` or `folder`.")
-    path: str | None = Field(None, description="For `folder`: the folder, one folder a class.")
+    source: str = Field(description="`flickr`, `folder`, `table`, or a source of another package.")
+    path: str | None = Field(
+        None,
+        description="For `folder`: the folder, one folder a class. For `table`: a CSV, TSV, JSON "
+        "lines or parquet file of addresses or files, with classes or texts.",
+    )
     endpoint: str = Field(
         "https://api.flickr.com/services/rest/",
         description="For `flickr`: the address of the API. REPLICATE_FLICKR_URL overrides it.",

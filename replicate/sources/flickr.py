@@ -34,6 +34,8 @@ class FlickrSource:
     """
 
     name = "flickr"
+    local = by_class = False
+    dated = licensed = True
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class FlickrSource:
         clock: Clock | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.base = endpoint
         self._calls = FlickrCalls(
             endpoint, key, secret, timeout, attempts, RateLimit(calls_per_hour, sleep), sleep
         )

@@ -23,9 +23,13 @@ class FolderSource:
     """
 
     name = "folder"
+    local = True
+    dated = licensed = False
+    by_class = True  # folders are usually named after the class's id
 
     def __init__(self, root: Path, per_page: int = 500) -> None:
         self._root = root.resolve()
+        self.base = self._root.as_uri()
         self._per_page = per_page
         self._folders: dict[str, list[Path]] = {}
         for folder in class_folders(self._root):

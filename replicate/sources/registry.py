@@ -1,9 +1,25 @@
-"""Sources of candidates, by name, and what every source can do."""
+"""Sources of candidates, by name: what every source can do, our own, and those of other packages.
 
-from collections.abc import Iterator
-from typing import Protocol, Self
+A package brings a source by an entry point of the group ``replicate.sources``::
 
+    [project.entry-points."replicate.sources"]
+    museum = "museum_candidates:open_source"
+
+The object is called with `SourceSettings` and gives a `Source`.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+from replicate.base.clock import Clock, SystemClock
+from replicate.base.errors import MissingError, PipelineError
 from replicate.sources.records import QueryPage, Window
+
+GROUP = "replicate.sources"
 
 
 class Source(Protocol):
@@ -11,9 +27,19 @@ class Source(Protocol):
 
     Attributes:
         name: The source's name, as in the pipeline file.
+        base: What the addresses of its files are relative to; empty: they are absolute.
+        local: Whether its files lie on this machine, so that ``file:`` addresses are read.
+        dated: Whether it knows upload times.
+        licensed: Whether it knows Flickr's licence numbers.
+        by_class: Whether a class's id is a search term too.
     """
 
     name: str
+    base: str
+    local: bool
+    dated: bool
+    licensed: bool
+    by_class: bool
 
     def search(self, term: str, window: Window | None = None) -> Iterator[QueryPage]:
         """Everything that the source has for a term, page by page.
@@ -43,4 +69,119 @@ class Source(Protocol):
         ...
 
 
-SOURCES = ("flickr", "folder")
+@dataclass(frozen=True)
+class SourceSettings:
+    """What a source is opened with.
+
+    Attributes:
+        path: ``[gather] path``, made absolute; None if there is none.
+        endpoint: The address of its API.
+        search: Whether tags only are searched, or titles, descriptions and tags.
+        licences: Flickr licence numbers to accept; empty: any.
+        per_page: Results a page.
+        timeout: Seconds to wait for one answer.
+        attempts: Tries of one call.
+        calls_per_hour: The rate limit.
+        clock: Where the time comes from.
+    """
+
+    path: Path | None = None
+    endpoint: str = ""
+    search: Literal["tags", "text"] = "text"
+    licences: tuple[int, ...] = ()
+    per_page: int = 500
+    timeout: float = 30.0
+    attempts: int = 3
+    calls_per_hour: int = 3600
+    clock: Clock = field(default_factory=SystemClock)
+
+    def needed_path(self, source: str) -> Path:
+        """The path.
+
+        Raises:
+            PipelineError: There is none.
+        """
+        if self.path is None:
+            raise PipelineError(
+                f'[gather] source = "{source}" needs a path.', 'Add: path = "candidates"'
+            )
+        return self.path
+
+
+Factory = Callable[[SourceSettings], Source]
+
+
+def _flickr(settings: SourceSettings) -> Source:
+    from replicate.sources.flickr import FlickrSource
+    from replicate.sources.flickr_calls import keys_from_environment
+
+    key, secret = keys_from_environment()
+    return FlickrSource(
+        settings.endpoint,
+        key,
+        secret,
+        search_in=settings.search,
+        licences=settings.licences,
+        per_page=settings.per_page,
+        timeout=settings.timeout,
+        attempts=settings.attempts,
+        calls_per_hour=settings.calls_per_hour,
+        clock=settings.clock,
+    )
+
+
+def _folder(settings: SourceSettings) -> Source:
+    from replicate.sources.folder import FolderSource
+
+    return FolderSource(settings.needed_path("folder"), settings.per_page)
+
+
+def _table(settings: SourceSettings) -> Source:
+    from replicate.sources.table import TableSource
+
+    return TableSource(settings.needed_path("table"), settings.search, settings.per_page)
+
+
+BUILT_IN: dict[str, Factory] = {"flickr": _flickr, "folder": _folder, "table": _table}
+
+
+def source_names() -> tuple[str, ...]:
+    """Every name that ``[gather] source`` can have."""
+    return (*BUILT_IN, *sorted({point.name for point in entry_points(group=GROUP)} - {*BUILT_IN}))
+
+
+def open_source(name: str, settings: SourceSettings) -> Source:
+    """Open a source.
+
+    Args:
+        name: Its name, as in ``[gather] source``.
+        settings: What it is opened with.
+
+    Raises:
+        PipelineError: There is no such source, or it needs a setting.
+        UsageError: What it is to read is wrong.
+        MissingError: It lacks something: keys, a file, the package that brings it.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name](settings)
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return _loaded(point)(settings)
+    names = source_names()
+    near = difflib.get_close_matches(name, names, n=1)
+    raise PipelineError(
+        f"[gather] source = {name!r} is no source.",
+        f"Did you mean {near[0]!r}?" if near else f"Known sources: {', '.join(names)}",
+    )
+
+
+def _loaded(point: EntryPoint) -> Factory:
+    try:
+        factory: Factory = point.load()
+    except Exception as error:
+        raise MissingError(
+            f"The source {point.name!r} of the package "
+            f"{point.dist.name if point.dist else point.value} cannot be loaded: {error}.",
+            "Install that package again, or name another [gather] source.",
+        ) from error
+    return factory

@@ -14,11 +14,9 @@ from sqlalchemy import Select, delete, func, insert, select
 from replicate.base.digests import digest_value
 from replicate.base.errors import GuardError, PipelineError
 from replicate.pipeline.model import GatherConfig
-from replicate.sources.flickr import SIZES, FlickrSource
-from replicate.sources.flickr_calls import keys_from_environment
-from replicate.sources.folder import FolderSource
+from replicate.sources.flickr import SIZES
 from replicate.sources.records import Photo, QueryPage, Window
-from replicate.sources.registry import SOURCES, Source
+from replicate.sources.registry import Source, SourceSettings, open_source
 from replicate.sources.terms import search_terms, split_budget
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.gather_files import download_candidates, missing_files
@@ -33,11 +31,8 @@ def gather(context: Context) -> Tally:
     tally = Tally()
     gather_sets(context, tally)
     _search(context, tally)
-    if missing_files(context):
-        base = _base(context)
-        download_candidates(context, tally, lambda url: urljoin(base, url))
-    else:
-        download_candidates(context, tally, str)
+    base, local = _addresses(context) if missing_files(context) else ("", False)
+    download_candidates(context, tally, lambda url: urljoin(base, url), local)
     _summarise(context, tally)
     return tally
 
@@ -81,11 +76,6 @@ class ClassSearch:
 
 def _search(context: Context, tally: Tally) -> None:
     study, config = context.study, context.study.pipeline.gather
-    if config.source not in SOURCES:
-        raise PipelineError(
-            f"[gather] source = {config.source!r} is no source.",
-            f"Known sources: {', '.join(SOURCES)}",
-        )
     with study.session() as session:
         searched = set(session.scalars(select(Query.class_id).distinct()))
     todo = [item for item in study.classes if item.class_id not in searched]
@@ -94,8 +84,8 @@ def _search(context: Context, tally: Tally) -> None:
     with _source(context) as source:
         for place, item in enumerate(todo):
             context.progress("searching", place, len(todo))
-            found = ClassSearch(source, _terms(item, config), _windows(config), config.per_class)
-            _store(context, item, found)
+            found = ClassSearch(source, _terms(item, source), _windows(config), config.per_class)
+            _store(context, item, found, source.base)
             if len(found.chosen) < config.per_class:
                 tally.notes.append(
                     f"Class {item.class_id}: {len(found.chosen)} candidates found "
@@ -104,45 +94,52 @@ def _search(context: Context, tally: Tally) -> None:
 
 
 def _source(context: Context) -> Source:
+    """The study's source, open.
+
+    Raises:
+        PipelineError: It does not know what the pipeline file filters by.
+    """
     config = context.study.pipeline.gather
-    if config.source == "folder":
-        if config.path is None:
-            raise PipelineError(
-                '[gather] source = "folder" needs a path.', 'Add: path = "candidates"'
-            )
-        if config.date_windows or config.licences:
-            raise PipelineError(
-                "[gather] date_windows and licences mean nothing to a folder: its files have "
-                "neither upload times nor licences, so none would be found.",
-                "Leave both out of the pipeline file.",
-            )
-        return FolderSource(context.study.root / config.path, config.per_page)
-    endpoint = context.world.flickr_endpoint()
-    key, secret = keys_from_environment()
-    return FlickrSource(
-        endpoint,
-        key,
-        secret,
-        search_in=config.search,
-        licences=config.licences,
-        per_page=config.per_page,
-        timeout=config.timeout,
-        attempts=config.attempts,
-        calls_per_hour=config.calls_per_hour,
-        clock=context.clock,
+    flickr = config.source == "flickr"
+    source = open_source(
+        config.source,
+        SourceSettings(
+            path=context.study.root / config.path if config.path else None,
+            endpoint=context.world.flickr_endpoint() if flickr else config.endpoint,
+            search=config.search,
+            licences=config.licences,
+            per_page=config.per_page,
+            timeout=config.timeout,
+            attempts=config.attempts,
+            calls_per_hour=config.calls_per_hour,
+            clock=context.clock,
+        ),
     )
+    for key, wanted, known in (
+        ("date_windows", config.date_windows, source.dated),
+        ("licences", config.licences, source.licensed),
+    ):
+        if wanted and not known:
+            source.close()
+            raise PipelineError(
+                f"[gather] {key} mean nothing to the source {config.source!r}: its images have "
+                "none, so none would be found.",
+                f"Leave {key} out of the pipeline file.",
+            )
+    return source
 
 
-def _base(context: Context) -> str:
-    """What candidates' addresses are relative to."""
-    if context.study.pipeline.gather.source == "folder":
-        return context.study.root.as_uri()
-    return context.world.flickr_endpoint()
+def _addresses(context: Context) -> tuple[str, bool]:
+    """What candidates' addresses are relative to, and whether they are files of this machine."""
+    if context.study.pipeline.gather.source == "flickr":  # fetching files needs no key
+        return context.world.flickr_endpoint(), False
+    with _source(context) as source:
+        return source.base, source.local
 
 
-def _terms(item: StudyClass, config: GatherConfig) -> list[str]:
+def _terms(item: StudyClass, source: Source) -> list[str]:
     terms = [term.text for term in item.terms]
-    if config.source == "folder":  # folders are usually named after the class's id
+    if source.by_class:
         return [term.text for term in search_terms(item.class_id, terms)]
     return terms
 
@@ -157,9 +154,9 @@ def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _store(context: Context, item: StudyClass, found: ClassSearch) -> None:
+def _store(context: Context, item: StudyClass, found: ClassSearch, address: str) -> None:
     config = context.study.pipeline.gather
-    base = urlsplit(_base(context))
+    base = urlsplit(address)
     queries = {
         _query_id(config.source, item, page): {
             "query_id": _query_id(config.source, item, page),

@@ -21,13 +21,16 @@ def missing_files(context: Context) -> bool:
         return session.execute(_todo(context).limit(1)).first() is not None
 
 
-def download_candidates(context: Context, tally: Tally, address: Callable[[str], str]) -> None:
+def download_candidates(
+    context: Context, tally: Tally, address: Callable[[str], str], local: bool
+) -> None:
     """Download what was found and is not here yet.
 
     Args:
         context: The stage's context.
         tally: Counts are added to it.
         address: Makes an absolute address of a stored one.
+        local: Whether addresses may be files of this machine.
     """
     study = context.study
     with study.session() as session:
@@ -35,13 +38,17 @@ def download_candidates(context: Context, tally: Tally, address: Callable[[str],
         total = session.scalar(select(func.count()).select_from(Candidate)) or 0
     tally.skipped += total - len(rows)
     if rows:
-        _fetch(context, rows, tally, address)
+        _fetch(context, rows, tally, address, local)
     # Asked every time: a run that was cut off after its last file had no time for it.
     _refuse_repeated(context, tally)
 
 
 def _fetch(
-    context: Context, rows: Sequence[Any], tally: Tally, address: Callable[[str], str]
+    context: Context,
+    rows: Sequence[Any],
+    tally: Tally,
+    address: Callable[[str], str],
+    local: bool,
 ) -> None:
     config = context.study.pipeline.gather
     # A photo that was found for two classes is fetched once.
@@ -53,7 +60,7 @@ def _fetch(
         connections=config.connections,
         timeout=config.timeout,
         attempts=config.attempts,
-        allow_files=config.source == "folder",
+        allow_files=local,
     )
     with Downloader(limits) as downloader:
         outcomes = downloader.fetch(

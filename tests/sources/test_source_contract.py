@@ -12,12 +12,13 @@ from replicate.sources.download import Download, Downloader, Limits
 from replicate.sources.flickr import FlickrSource
 from replicate.sources.folder import FolderSource
 from replicate.sources.records import Window
-from replicate.sources.registry import SOURCES, Source
+from replicate.sources.registry import BUILT_IN, Source
+from replicate.sources.table import TableSource
 
 N = 23
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=BUILT_IN)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     """A source with 23 photos of cats and 2 of dogs."""
     names = [("cat", i) for i in range(N)] + [("dog", i) for i in range(2)]
@@ -28,6 +29,12 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     if request.param == "folder":
         with FolderSource(tmp_path, per_page=10) as folder:
             yield folder
+        return
+    if request.param == "table":
+        lines = ["path,caption,uploaded"] + [f"{t}/{i}.png,a {t} asleep,{i}" for t, i in names]
+        (tmp_path / "candidates.csv").write_text("\n".join(lines))
+        with TableSource(tmp_path / "candidates.csv", per_page=10) as table:
+            yield table
         return
     write_table(
         tmp_path,
@@ -84,7 +91,7 @@ def test_a_window_in_which_nothing_was_uploaded_is_empty(source: Source):
 
 def test_what_a_source_offers_can_be_downloaded(source: Source):
     photos = [photo for page in source.search("dog") for photo in page.photos]
-    limits = Limits(connections=2, allow_files=source.name == "folder")
+    limits = Limits(connections=2, allow_files=source.local)
     with Downloader(limits) as downloader:
         outcomes = list(downloader.fetch(Download(p.id, p.urls["url_o"]) for p in photos))
     assert sorted(outcome.data for outcome in outcomes) == sorted([picture(0), picture(1)])

@@ -287,6 +287,30 @@ def test_candidates_from_a_folder(tmp_path: Path):
     study.close()
 
 
+def test_candidates_from_a_table(tmp_path: Path):
+    lines = ["path,class,licence,owner"]
+    for number in range(20):
+        (tmp_path / f"{number}.png").write_bytes(picture(200 + number))
+        lines.append(f"{number}.png,{number % 10},4,ada")
+    lines.append("gone.png,3,4,ada")
+    (tmp_path / "candidates.csv").write_text("\n".join(lines))
+    study = tiny_study(
+        tmp_path,
+        lambda text: (
+            text.replace('source = "flickr"', 'source = "table"\npath = "candidates.csv"')
+            .replace("date_windows", "# ")
+            .replace("licences =", "# ")
+        ),
+        **NUMBERS,
+    )
+    gather(context(study))
+    found = rows(study, Candidate)
+    assert Counter(row["status"] for row in found) == {"ok": 20, "failed": 1}
+    assert [row["reason"] for row in found if row["status"] == "failed"] == ["gone"]
+    assert {(row["licence"], row["owner"]) for row in found} == {("4", "ada")}
+    study.close()
+
+
 def test_a_folder_without_its_path_is_a_mistake_of_the_pipeline(tmp_path: Path):
     study = tiny_study(
         tmp_path,
