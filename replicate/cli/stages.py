@@ -27,7 +27,7 @@ def retry_options(function: F) -> F:
 
 
 def options_of(
-    retry: str | None, reason: str | None, confirm_cost: str | None = None, **more: bool
+    retry: str | None, reason: str | None, confirm_cost: str | None = None, **more: Any
 ) -> Options:
     """The options of a stage, from its command line."""
     if reason and not retry:
@@ -105,10 +105,20 @@ def dedup(study_dir: str | None, retry: str | None, reason: str | None, as_json:
 
 
 @click.command(
-    epilog=example("replicate publish --plan --json", "replicate publish --confirm-cost 12.50")
+    epilog=example(
+        "replicate publish --plan",
+        "replicate publish --confirm-cost 12.50",
+        "replicate publish --plan --top-up 10",
+    )
 )
 @click.option("--plan", is_flag=True, help="Show what would be published and what it costs.")
 @click.option("--confirm-cost", metavar="TOTAL", help="The total of --plan, in US dollars.")
+@click.option(
+    "--top-up",
+    metavar="VOTES",
+    type=click.IntRange(min=1),
+    help="Ask again about images with fewer valid votes than this; else [label] min_votes.",
+)
 @retry_options
 @study_option
 @json_option
@@ -116,6 +126,7 @@ def publish(
     study_dir: str | None,
     plan: bool,
     confirm_cost: str | None,
+    top_up: int | None,
     retry: str | None,
     reason: str | None,
     as_json: bool,
@@ -123,27 +134,39 @@ def publish(
     """Publish HITs, once the cost has been seen.
 
     Nothing is published until --confirm-cost equals the total that --plan shows. Publishing
-    again is safe: a HIT carries a token made from its content.
+    again is safe: a HIT carries a token made from its content. Images that were published and
+    have too few valid votes (expired HITs, flagged or withdrawn work) are asked about again when
+    [label] min_votes or --top-up says how many they need.
     """
     if plan:
-        from replicate.cli.plans import show_cost
+        from replicate.cli.plans import show_plan
 
-        show_cost(the_study(study_dir), as_json)
+        show_plan(the_study(study_dir), top_up, as_json)
         return
-    run_one(study_dir, "publish", options_of(retry, reason, confirm_cost), as_json)
+    options = options_of(retry, reason, confirm_cost, top_up=top_up)
+    run_one(study_dir, "publish", options, as_json)
 
 
-@click.command(epilog=example("replicate collect"))
+@click.command(epilog=example("replicate collect", "replicate collect --recheck"))
+@click.option(
+    "--recheck",
+    is_flag=True,
+    help="Look at complete HITs again, too: for work that was withdrawn, rejected or paid since.",
+)
 @retry_options
 @study_option
 @json_option
-def collect(study_dir: str | None, retry: str | None, reason: str | None, as_json: bool) -> None:
-    """Collect the workers' votes.
+def collect(
+    study_dir: str | None, recheck: bool, retry: str | None, reason: str | None, as_json: bool
+) -> None:
+    """Collect the workers' votes, and pay for them.
 
-    One row a vote; answers that cannot be read are rows with a reason. Run it as often as you
-    like while people are labelling. In a sandbox the simulated workers work first.
+    One row a vote; answers that cannot be read are rows with a reason, and are paid too. Run it
+    as often as you like while people are labelling: every assignment is stored and paid once.
+    [label] pay = "auto" leaves paying to the provider's automatic approval. In a sandbox the
+    simulated workers work first.
     """
-    run_one(study_dir, "collect", options_of(retry, reason), as_json)
+    run_one(study_dir, "collect", options_of(retry, reason, recheck=recheck), as_json)
 
 
 @click.command(epilog=example("replicate score", "replicate score --exploratory"))

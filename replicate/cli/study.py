@@ -58,7 +58,7 @@ def demo(folder: Path, seed: int | None, size: str | None, as_json: bool) -> Non
     this machine. Killed at any moment, the same command carries on. The photos that are dead or
     broken are planted, so they do not change the exit code.
     """
-    from replicate.stages.publish import plan
+    from replicate.stages.publish_plan import plan
 
     study = _demo_study(folder, seed, size)
     # Nobody is paid in a sandbox, so the demo agrees to whatever the plan says.
@@ -124,6 +124,8 @@ def status(study_dir: str | None, as_json: bool) -> None:
 
 
 def _summary(study: Study) -> dict[str, Any]:
+    from replicate.stages import ledger
+    from replicate.stages.batches import batch_states
     from replicate.stages.crowds import workers_simulated
     from replicate.store import queries
     from replicate.store.progress import stage_counts
@@ -131,6 +133,7 @@ def _summary(study: Study) -> dict[str, Any]:
 
     report = study.report_dir / "report.html"
     with study.session() as session:
+        paid = ledger.sums(session)
         return {
             "study": str(study.root),
             "report": str(report) if report.exists() else None,
@@ -140,6 +143,13 @@ def _summary(study: Study) -> dict[str, Any]:
             "simulated": workers_simulated(study),
             "stages": stage_counts(session, STAGES),
             "workers": outcome(session).as_json(),
+            "batches": [batch.as_json() for batch in batch_states(session)],
+            "paid": {
+                "assignments": paid.assignments,
+                "reward": str(paid.paid),
+                "fees": str(paid.fees),
+                "due": paid.due,
+            },
         }
 
 
@@ -157,6 +167,19 @@ def _status_text(study: Study, summary: dict[str, Any]) -> str:
         lines.append(f"  {name:8} {shown}")
         if name == "collect" and summary["workers"]["flagged"]:
             lines.append(f"  {'':8} {summary['workers']['sentence']}")
+    for batch in summary["batches"]:
+        ended = f", {batch['expired']} ended early" if batch["expired"] else ""
+        lines.append(
+            f"  batch {batch['batch_id']}: {batch['published']} HITs, {batch['complete']} complete"
+            f"{ended}; {batch['collected']} of {batch['assignments']} assignments; "
+            f"${batch['total']} agreed ({batch['mode']})"
+        )
+    if summary["batches"]:
+        paid = summary["paid"]
+        lines.append(
+            f"  paid {paid['assignments']} assignments: ${paid['reward']} to workers, "
+            f"${paid['fees']} in fees" + (f"; {paid['due']} due" if paid["due"] else "")
+        )
     for name, digest in summary["sets"].items():
         lines.append(f"  set {name:16} {digest[:16]}")
     lines.append(f"  report {summary['report'] or 'not yet written'}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from replicate.base.errors import UsageError
 from replicate.crowd.registry import factory
@@ -56,16 +56,32 @@ FEE_TABLES: dict[str, FeeTable] = {
 
 
 @dataclass(frozen=True)
+class PageCost:
+    """What the cost of one HIT follows from.
+
+    Attributes:
+        images: Image places on its page.
+        assignments: How many workers do it, at least 1.
+        reward: Dollars for one of them, in whole cents.
+    """
+
+    images: int
+    assignments: int
+    reward: Decimal
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a batch costs, in dollars.
 
     Attributes:
         hits: HITs in the batch.
-        images: Image slots over all HITs (an image on two pages counts twice).
+        images: Image places over all HITs (an image on two pages counts twice).
         assignments: Assignments over all HITs.
         reward: What the workers get, in all.
         fees: What the provider gets, in all.
         total: ``reward + fees``: what ``--confirm-cost`` must equal.
+        minutes: Expected work in all, over all assignments.
         hourly_wage: What a worker earns an hour at the expected pace.
         mode: Which endpoint it goes to, and whether anybody real works there.
     """
@@ -76,6 +92,7 @@ class Cost:
     reward: Decimal
     fees: Decimal
     total: Decimal
+    minutes: Decimal
     hourly_wage: Decimal
     mode: str
 
@@ -112,9 +129,7 @@ def assignment_fee(reward: Decimal, assignments: int, table: FeeTable) -> Decima
 
 
 def plan_cost(
-    images_per_hit: Iterable[int],
-    assignments_per_hit: int,
-    reward: Decimal,
+    pages: Iterable[PageCost],
     table: FeeTable,
     *,
     mode: str,
@@ -123,36 +138,63 @@ def plan_cost(
     """The cost of publishing some HITs.
 
     Args:
-        images_per_hit: How many images each HIT shows.
-        assignments_per_hit: How many workers do each HIT.
-        reward: Dollars for one assignment, in whole cents.
+        pages: The HITs.
         table: The provider's fees.
         mode: Which endpoint, and whether it is real; kept in the record.
-        seconds_per_image: Expected pace, from which the hourly wage follows.
+        seconds_per_image: Expected pace, from which time and hourly wage follow.
 
     Raises:
         UsageError: A negative reward, one that is not in whole cents, or no assignment.
+
+    >>> page = PageCost(images=48, assignments=10, reward=Decimal("0.10"))
+    >>> cost = plan_cost([page], FEE_TABLES["mturk"], mode="mturk")
+    >>> str(cost.total), str(cost.minutes), str(cost.hourly_wage)
+    ('1.40', '16.0', '3.75')
     """
-    if reward < 0 or reward != reward.quantize(CENT):
-        raise UsageError(
-            f"A reward of {reward} dollars cannot be paid.",
-            "Give dollars in whole cents, such as 0.10.",
-        )
-    if assignments_per_hit < 1:
-        raise UsageError(f"A HIT needs at least one assignment, not {assignments_per_hit}.")
-    sizes = list(images_per_hit)
-    assignments = assignments_per_hit * len(sizes)
-    paid = (reward * assignments).quantize(CENT)
-    fees = (assignment_fee(reward, assignments_per_hit, table) * assignments).quantize(CENT)
-    seconds = Decimal(str(seconds_per_image)) * sum(sizes) * assignments_per_hit
+    found = list(pages)
+    paid = fees = Decimal("0.00")
+    assignments, looks = 0, 0
+    for page in found:
+        _check(page)
+        assignments += page.assignments
+        looks += page.images * page.assignments
+        paid += page.reward * page.assignments
+        fees += assignment_fee(page.reward, page.assignments, table) * page.assignments
+    seconds = Decimal(str(seconds_per_image)) * looks
     wage = (paid * 3600 / seconds).quantize(CENT) if seconds else Decimal("0.00")
     return Cost(
-        hits=len(sizes),
-        images=sum(sizes),
+        hits=len(found),
+        images=sum(page.images for page in found),
         assignments=assignments,
-        reward=paid,
-        fees=fees,
-        total=paid + fees,
+        reward=paid.quantize(CENT),
+        fees=fees.quantize(CENT),
+        total=(paid + fees).quantize(CENT),
+        minutes=(seconds / 60).quantize(Decimal("0.1")),
         hourly_wage=wage,
         mode=mode,
     )
+
+
+def fair_reward(images: float, seconds_per_image: float, wage: Decimal) -> Decimal:
+    """The least reward for a page, in whole cents, that earns an hourly wage at a pace.
+
+    Args:
+        images: Image places on the page.
+        seconds_per_image: Expected pace.
+        wage: Dollars an hour.
+
+    >>> fair_reward(48, 2.0, Decimal("7.25"))
+    Decimal('0.20')
+    """
+    seconds = Decimal(str(images)) * Decimal(str(seconds_per_image))
+    return (wage * seconds / 3600).quantize(CENT, rounding=ROUND_CEILING)
+
+
+def _check(page: PageCost) -> None:
+    if page.reward < 0 or page.reward != page.reward.quantize(CENT):
+        raise UsageError(
+            f"A reward of {page.reward} dollars cannot be paid.",
+            "Give dollars in whole cents, such as 0.10.",
+        )
+    if page.assignments < 1:
+        raise UsageError(f"A HIT needs at least one assignment, not {page.assignments}.")

@@ -118,6 +118,23 @@ class LabelConfig(Table):
     )
     assignments: int = Field(10, ge=1, description="Workers a HIT.")
     reward: Decimal = Field(Decimal("0.10"), ge=0, description="US dollars an assignment.")
+    seconds_per_image: float = Field(
+        2.0, gt=0, le=600, description="Expected pace; the plan's time and hourly wage follow."
+    )
+    minimum_wage: Decimal = Field(
+        Decimal("7.25"), ge=0, description="The plan warns below this many US dollars an hour."
+    )
+    pay: Literal["approve", "auto"] = Field(
+        "approve",
+        description="`approve`: collecting approves, and so pays; `auto`: the provider does, after "
+        "auto_approval_days.",
+    )
+    min_votes: int = Field(
+        0, ge=0, description="Publish again what has fewer valid votes than this; 0: do not."
+    )
+    max_rounds: int = Field(
+        3, ge=0, description="How often an image is published again to reach min_votes."
+    )
     seconds: int = Field(600, ge=30, description="Time for one assignment.")
     auto_approval_days: float = Field(3, ge=0, le=30, description="Approved by itself after.")
     lifetime_days: float = Field(7, gt=0, le=365, description="How long a HIT can be taken.")

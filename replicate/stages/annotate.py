@@ -20,7 +20,8 @@ from replicate.stages.collect import collect
 from replicate.stages.common import Context, Options, Tally
 from replicate.stages.crowds import LOCAL, annotate_database, crowd_kind
 from replicate.stages.labelling import refuse_mixture
-from replicate.stages.publish import plan, publish
+from replicate.stages.publish import publish
+from replicate.stages.publish_plan import plan
 from replicate.store.tables import Assignment, Hit
 from replicate.study import Study
 

@@ -1,20 +1,23 @@
 """collect: take over what workers sent, one row a vote, and pay for it.
 
-Each HIT's new assignments and votes are stored in one transaction before anybody is paid; a HIT
-is complete only when all its assignments are stored and decided. So a run that is cut off is
-carried on by the next, with no vote lost or doubled and no assignment paid twice.
+Each HIT's new assignments, their votes and what is owed for them are stored in one transaction
+before anybody is paid; a HIT is complete only when all its assignments are stored and decided.
+So a run that is cut off is carried on by the next, with no vote lost or doubled and no assignment
+paid twice.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
 from replicate.crowd.answers import answer_votes, parse_answer
 from replicate.crowd.composition import Slot
+from replicate.crowd.cost import FeeTable, fee_table
 from replicate.crowd.providers import Provider, RawAssignment
+from replicate.stages import ledger
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.labelling import mode_of, open_provider, worker_hash, worker_key
 from replicate.store.rules import outcome
@@ -22,14 +25,36 @@ from replicate.store.tables import Assignment, Hit, HitImage, Vote
 from replicate.store.workers import refresh_estimates
 from replicate.study import Study
 
+_ENDED = ("Reviewable", "Reviewing", "Disposed")  # states in which nobody can send any more
+
 
 @dataclass(frozen=True)
 class _Found:
-    """What one HIT's visit brought."""
+    """What one HIT's visit brought.
+
+    Attributes:
+        new: Assignments that were not stored before.
+        pending: Assignments that may still be sent.
+        undecided: Assignments that are stored, and that the provider will approve in time.
+        missing: Assignments that nobody can send any more: the HIT has ended.
+        withdrawn: Assignments that are stored, and that the provider no longer has.
+    """
 
     new: int
-    known: int
     pending: int
+    undecided: int
+    missing: int
+    withdrawn: int
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What all visits share."""
+
+    context: Context
+    provider: Provider
+    key: bytes
+    fees: FeeTable
 
 
 @stage("collect")
@@ -40,6 +65,7 @@ def collect(context: Context) -> Tally:
 
     Raises:
         MissingError: No HIT is published.
+        GuardError: Real and simulated workers would be mixed.
     """
     study = context.study
     with study.session() as session:
@@ -51,49 +77,58 @@ def collect(context: Context) -> Tally:
         raise MissingError("No HIT is published.", "Run first: replicate publish --plan")
     tally = Tally(skipped=collected, details={"mode": mode_of(study)})
     _retry(context, tally)
-    waiting = [hit for hit in hits if hit.status != "complete"]
-    pending = 0
+    waiting = [hit for hit in hits if hit.status == "published" or context.options.recheck]
+    found = []
     if waiting:
-        provider = open_provider(context)
+        desk = _Desk(
+            context,
+            open_provider(context),
+            worker_key(study),
+            fee_table(study.pipeline.label.provider),
+        )
         context.world.simulate_work()
-        key = worker_key(study)
         for position, hit in enumerate(waiting):
             context.progress("collecting HITs", position, len(waiting))
-            found = _visit(context, provider, hit, key, tally)
-            tally.done += found.new
-            pending += found.pending
+            found.append(_visit(desk, hit, tally))
         context.progress("collecting HITs", len(waiting), len(waiting))
-        _say_left_out(provider, tally)
-    tally.details["pending"] = pending
-    _say(study, tally, pending)
+        _say_left_out(desk.provider, tally)
+    tally.done += sum(each.new for each in found)
+    _say(study, tally, found)
     return tally
 
 
-def _visit(context: Context, provider: Provider, hit: Hit, key: bytes, tally: Tally) -> _Found:
+def _visit(desk: _Desk, hit: Hit, tally: Tally) -> _Found:
     """Store a HIT's new assignments, approve what is submitted, and see what is to come."""
-    study = context.study
-    listed = list(provider.assignments(hit.hit_id or ""))
+    study, now = desk.context.study, desk.context.clock.now()
+    listed = list(desk.provider.assignments(hit.hit_id or ""))
+    book = ledger.Ledger(hit, desk.fees, desk.provider.mode, study.pipeline.label.pay)
     with study.session() as session:
         known = {
             row.assignment_id: row
             for row in session.scalars(select(Assignment).where(Assignment.hit_key == hit.hit_key))
         }
-        slots = _slots(session, hit.hit_key)
         new = [item for item in listed if item.assignment_id not in known]
-        for item in listed:
-            if item.assignment_id in known:
-                known[item.assignment_id].status = item.status
-        _store(session, hit, slots, new, key, provider.simulated, tally)
-    submitted = [item.assignment_id for item in listed if item.status == "Submitted"]
-    for assignment_id in submitted:
-        provider.approve(assignment_id)
-    pending = _still_to_come(provider, hit, len(listed))
+        states = {item.assignment_id: str(item.status) for item in listed}
+        # Work that the provider no longer has was withdrawn: it is kept, and counts no more.
+        states.update(dict.fromkeys(known.keys() - states.keys(), "Withdrawn"))
+        withdrawn = sum(states[name] == "Withdrawn" != row.status for name, row in known.items())
+        for name, row in known.items():
+            row.status = states[name]
+        _store(session, desk, hit, new, tally)
+        due = book.write(session, sorted(states.items()), now)
+    for assignment_id in due:
+        desk.provider.approve(assignment_id)
+    undecided = sum(item.status == "Submitted" for item in listed) - len(due)
+    pending, missing = _still_to_come(desk.provider, hit, len(listed))
+    ended = "expired" if missing else "complete"
+    state = "published" if pending or undecided else ended
     with study.session() as session:
-        for assignment_id in submitted:
-            session.get_one(Assignment, assignment_id).status = "Approved"
-        if pending == 0:
-            session.get_one(Hit, hit.hit_key).status = "complete"
-    return _Found(len(new), len(known), pending)
+        session.execute(
+            update(Assignment).where(Assignment.assignment_id.in_(due)).values(status="Approved")
+        )
+        book.confirm(session, due, desk.context.clock.now())
+        session.execute(update(Hit).where(Hit.hit_key == hit.hit_key).values(status=state))
+    return _Found(len(new), pending, undecided, missing, withdrawn)
 
 
 def _say_left_out(provider: Provider, tally: Tally) -> None:
@@ -104,41 +139,39 @@ def _say_left_out(provider: Provider, tally: Tally) -> None:
         tally.failed[item.reason] += 1
 
 
-def _still_to_come(provider: Provider, hit: Hit, listed: int) -> int:
-    """How many assignments of a HIT may still be sent."""
+def _still_to_come(provider: Provider, hit: Hit, listed: int) -> tuple[int, int]:
+    """How many assignments of a HIT may still be sent, and how many nobody can send any more."""
     if listed >= hit.assignments:
-        return 0
+        return 0, 0
     progress = provider.progress(hit.hit_id or "")
-    if progress.status in ("Reviewable", "Reviewing", "Disposed"):
-        return 0  # it ended before all were done: nobody can send any more
-    return max(1, progress.wanted - listed)
+    if progress.status in _ENDED:
+        return 0, hit.assignments - listed
+    return max(1, progress.wanted - listed), 0
 
 
 def _store(
-    session: Session,
-    hit: Hit,
-    slots: Sequence[Slot],
-    new: Sequence[RawAssignment],
-    key: bytes,
-    simulated: bool,
-    tally: Tally,
+    session: Session, desk: _Desk, hit: Hit, new: Sequence[RawAssignment], tally: Tally
 ) -> None:
+    if not new:
+        return
+    slots = _slots(session, hit.hit_key)
     votes: list[dict[str, object]] = []
+    rows = []
     for item in new:
-        worker = worker_hash(key, item.worker_id)
         row = Assignment(
             assignment_id=item.assignment_id,
             hit_key=hit.hit_key,
-            worker_id=worker,
+            worker_id=worker_hash(desk.key, item.worker_id),
             status=item.status,
             accepted_at=item.accepted,
             submitted_at=item.submitted,
             seconds=_seconds(item),
             answer=item.answer,
-            simulated=simulated,
+            simulated=desk.provider.simulated,
         )
-        session.add(row)
         votes += _votes(row, hit.class_id, slots, tally)
+        rows.append(row)
+    session.add_all(rows)
     session.flush()
     if votes:
         session.execute(insert(Vote), votes)
@@ -192,16 +225,48 @@ def _slots(session: Session, hit_key: str) -> list[Slot]:
     return [Slot(row.slot, row.image_id, row.role) for row in rows]  # type: ignore[arg-type]
 
 
-def _say(study: Study, tally: Tally, pending: int) -> None:
+def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
     with study.session() as session:
         refresh_estimates(session)
         found = outcome(session)
-    tally.details["workers"], tally.details["flagged_workers"] = found.workers, found.flagged
-    tally.details["flagged_by_rule"] = {item.rule: item.flagged for item in found.rules}
+        paid = ledger.sums(session)
+    pending, undecided = sum(v.pending for v in visits), sum(v.undecided for v in visits)
+    missing, withdrawn = sum(v.missing for v in visits), sum(v.withdrawn for v in visits)
+    tally.details |= {
+        "pending": pending,
+        "undecided": undecided,
+        "missing": missing,
+        "withdrawn": withdrawn,
+        "workers": found.workers,
+        "flagged_workers": found.flagged,
+        "flagged_by_rule": {item.rule: item.flagged for item in found.rules},
+        "paid_assignments": paid.assignments,
+        "paid": str(paid.paid),
+        "fees": str(paid.fees),
+    }
+    if visits and paid.assignments:
+        tally.notes.append(
+            f"{paid.assignments} assignments are paid: ${paid.paid} to workers and ${paid.fees} "
+            f"in fees ({tally.details['mode']})."
+        )
     tally.notes += [note for note in (found.sentence(), *found.idle()) if note]
+    if withdrawn:
+        tally.notes.append(
+            f"{withdrawn} assignments were withdrawn; their votes are kept, but count no more."
+        )
     if pending:
         tally.notes.append(
             f"{pending} assignments are still to come. Collect again later: replicate collect"
+        )
+    if undecided:
+        tally.notes.append(
+            f"{undecided} assignments wait for their automatic approval ([label] pay)."
+        )
+    if missing:
+        ended = sum(v.missing > 0 for v in visits)
+        tally.notes.append(
+            f"{ended} HITs ended with {missing} assignments missing. To ask again about images "
+            "with fewer than N votes: replicate publish --plan --top-up N"
         )
 
 

@@ -67,12 +67,16 @@ class Options:
         retry_reason: Only those that failed for this reason.
         confirm_cost: The cost that the user has seen and agrees to.
         exploratory: Score sets that are not frozen.
+        top_up: Valid votes that every published image should have; None: as the pipeline says.
+        recheck: Ask the provider about complete HITs again, too.
     """
 
     retry_failed: bool = False
     retry_reason: str | None = None
     confirm_cost: Decimal | None = None
     exploratory: bool = False
+    top_up: int | None = None
+    recheck: bool = False
 
 
 @dataclass

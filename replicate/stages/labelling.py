@@ -21,7 +21,7 @@ from replicate.stages.crowds import (
     crowd_kind,
     workers_simulated,
 )
-from replicate.store.tables import Assignment
+from replicate.store.tables import Assignment, Batch, Hit
 from replicate.study import Study, StudyClass
 
 DAY = 86_400
@@ -34,8 +34,8 @@ def open_provider(context: Context) -> Provider:
     Raises:
         MissingError: No endpoint, no keys.
         UsageError: The endpoint is one of Amazon's, which closed.
-        GuardError: The study holds votes of simulated workers and this crowd is real, or the
-            other way round.
+        GuardError: The study holds HITs or votes of simulated workers and this crowd is real, or
+            the other way round.
     """
     study = context.study
     kind = crowd_kind(study)
@@ -81,15 +81,21 @@ def refuse_mixture(study: Study, simulated: bool, mode: str) -> None:
     """See that a study's votes are all of people, or all of simulated workers.
 
     Raises:
-        GuardError: Its votes are of the other kind.
+        GuardError: Its votes, or HITs that are published, are of the other kind.
     """
-    other = select(func.count()).where(Assignment.simulated.is_not(simulated))
+    sent = (
+        select(func.count())
+        .select_from(Hit)
+        .join(Batch, Batch.batch_id == Hit.batch_id)
+        .where(Batch.simulated.is_not(simulated), Hit.published_at.is_not(None))
+    )
+    done = select(func.count()).where(Assignment.simulated.is_not(simulated))
     with study.session() as session:
-        found = session.scalar(other) or 0
-    if found:
+        pages = max(session.scalar(sent) or 0, session.scalar(done) or 0)
+    if pages:
         held, now = ("real", "simulated") if simulated else ("simulated", "real")
         raise GuardError(
-            f"This study holds {found} pages by {held} workers; {now} ones would be mixed with "
+            f"This study holds {pages} pages by {held} workers; {now} ones would be mixed with "
             f"them ({mode}). Nothing was done.",
             "Begin another study for them: replicate init DIR --from TEMPLATE",
         )

@@ -186,6 +186,27 @@ class DedupDecision(Base):
     because_of: Mapped[str | None] = _text("The image that it is too close to.")
 
 
+class Batch(Base):
+    """HITs that were published together: what was agreed to, and where they went."""
+
+    __tablename__ = "batches"
+    batch_id: Mapped[int] = mapped_column(Integer, primary_key=True, doc="1, 2, …")
+    mode: Mapped[str] = _text("Where the HITs went and who works there, as the provider says it.")
+    provider: Mapped[str] = _text("The provider's name; its fee table is meant.")
+    endpoint: Mapped[str | None] = _text("The provider's address, if it has one.")
+    simulated: Mapped[bool] = mapped_column(doc="Whether the workers are simulated.")
+    hits: Mapped[int] = mapped_column(Integer, doc="HITs that were agreed to.")
+    assignments: Mapped[int] = mapped_column(Integer, doc="Their assignments.")
+    reward: Mapped[str] = _text("For workers, in all: US dollars, as decimal text.")
+    fees: Mapped[str] = _text("For the provider, in all: US dollars, as decimal text.")
+    composition: Mapped[dict[str, Any]] = mapped_column(
+        doc="The numbers of [label] that the pages were composed by."
+    )
+    composition_digest: Mapped[str] = _text("The digest of those numbers.")
+    confirmed_by: Mapped[str] = _text("Who confirmed the cost: the name of the user.")
+    confirmed_at: Mapped[datetime] = mapped_column(doc="When.")
+
+
 class Hit(Base):
     """One page of work, composed from the pool; published once."""
 
@@ -199,7 +220,19 @@ class Hit(Base):
     reward: Mapped[str] = _text("US dollars an assignment, as decimal text.")
     hit_id: Mapped[str | None] = _text("The provider's id, once it is published.")
     published_at: Mapped[datetime | None] = mapped_column(doc="When it was published.")
-    status: Mapped[str] = _text("composed, published or complete.")
+    status: Mapped[str] = _text(
+        "composed, published, complete, or expired: it ended before all assignments were sent."
+    )
+    round: Mapped[int] = mapped_column(
+        Integer,
+        default=0,
+        server_default="0",
+        doc="0: the first labelling; from 1: work on images that earlier rounds left with too "
+        "few votes.",
+    )
+    batch_id: Mapped[int | None] = mapped_column(
+        ForeignKey("batches.batch_id"), doc="The batch it was published in."
+    )
 
 
 class HitImage(Base):
@@ -223,7 +256,9 @@ class Assignment(Base):
         Text, ForeignKey("hits.hit_key"), index=True, doc="The HIT."
     )
     worker_id: Mapped[str] = _text("The worker, as a keyed hash.")
-    status: Mapped[str] = _text("Submitted, Approved or Rejected.")
+    status: Mapped[str] = _text(
+        "Submitted, Approved, Rejected, or Withdrawn: the provider no longer has it."
+    )
     accepted_at: Mapped[datetime | None] = mapped_column(doc="When the worker took it.")
     submitted_at: Mapped[datetime | None] = mapped_column(doc="When the worker sent it.")
     seconds: Mapped[float | None] = mapped_column(
@@ -232,6 +267,24 @@ class Assignment(Base):
     answer: Mapped[str] = _text("The answer as it came.")
     reason: Mapped[str | None] = _text("Why the answer could not be read; null: it could.")
     simulated: Mapped[bool] = mapped_column(doc="Whether the worker is simulated.")
+
+
+class Payment(Base):
+    """The ledger: one row a payment, written before it is made and confirmed afterwards."""
+
+    __tablename__ = "payments"
+    assignment_id: Mapped[str] = mapped_column(
+        Text, ForeignKey("assignments.assignment_id"), primary_key=True, doc="For which work."
+    )
+    kind: Mapped[str] = _text("approve: the reward; bonus.", primary_key=True)
+    amount: Mapped[str] = _text("For the worker: US dollars, as decimal text.")
+    fee: Mapped[str] = _text("For the provider: US dollars, as decimal text.")
+    mode: Mapped[str] = _text("Where it was paid and to whom, as the provider says it.")
+    status: Mapped[str] = _text(
+        "due: decided, not known to be paid; paid; void: the provider decided otherwise."
+    )
+    due_at: Mapped[datetime] = mapped_column(doc="When it was written down.")
+    paid_at: Mapped[datetime | None] = mapped_column(doc="When it was known to be paid.")
 
 
 class Vote(Base):

@@ -85,19 +85,19 @@ def ended(child: subprocess.Popen) -> dict:
 
 def test_two_people_one_cut_off_and_one_with_ctrl_c(tmp_path):
     study = small_study(tmp_path)
-    with annotating(study, "--annotator", "ada") as (child, links):
-        ada = Annotator(links["ada"], judge_by(study))
-        ada.work(2)
+    with annotating(study, "--annotator", "olga") as (child, links):
+        olga = Annotator(links["olga"], judge_by(study))
+        olga.work(2)
         child.kill()  # in the middle: two pages are sent and not collected
-    with annotating(study, "--annotator", "bob") as (child, links):
-        Annotator(links["bob"], judge_by(study)).work(1)
+    with annotating(study, "--annotator", "hugo") as (child, links):
+        Annotator(links["hugo"], judge_by(study)).work(1)
         child.send_signal(signal.SIGINT)
         found = ended(child)
     assert found["pages"] == {"done": 3, "wanted": 12}
-    assert found["annotators"]["bob"] == {"done": 1, "left": 5}
-    assert found["next"].endswith("annotate --annotator bob")
-    with annotating(study, "--annotators", "ada,bob") as (child, links):
-        for name in ("ada", "bob"):
+    assert found["annotators"]["hugo"] == {"done": 1, "left": 5}
+    assert found["next"].endswith("annotate --annotator hugo")
+    with annotating(study, "--annotators", "olga,hugo") as (child, links):
+        for name in ("olga", "hugo"):
             Annotator(links[name], judge_by(study)).work()
         found = ended(child)
     assert found["pages"] == {"done": 12, "wanted": 12}
@@ -114,7 +114,7 @@ def test_two_people_one_cut_off_and_one_with_ctrl_c(tmp_path):
         ).all()
         assert not twice  # nobody judges an image of a class twice
     kept = b"".join(path.read_bytes() for path in study.root.rglob("*.db*"))
-    assert b"ada" not in kept and b"bob" not in kept
+    assert b"olga" not in kept and b"hugo" not in kept
     # what follows needs no crowd: all pages are complete
     collected = replicate("collect", "-C", study.root, "--json")
     assert (collected.code, collected.json()["done"]) == (0, 0), collected.err
@@ -128,7 +128,7 @@ def test_a_study_with_simulated_votes_is_left_as_it_is(small_demo, tmp_path):
     assert sorted(small_demo.rglob("*")) == before
 
 
-@pytest.mark.parametrize("names", ["", "ada,,bob", "ada,ada"])
+@pytest.mark.parametrize("names", ["", "olga,,hugo", "olga,olga"])
 def test_names_that_are_none(tmp_path, names):
     outcome = replicate("annotate", "-C", tmp_path, "--annotators", names)
     assert outcome.code == 2 and "--annotators ada,bob" in outcome.err

@@ -1,3 +1,4 @@
+from collections import Counter
 from decimal import Decimal
 
 import pandas as pd
@@ -211,13 +212,19 @@ def test_retry_reads_stored_answers_again(lab, monkeypatch):
     assert not any(row.reason for row in _assignments(lab))
 
 
-def test_a_hit_that_ended_early_is_complete_with_what_there_is(lab):
+def test_a_hit_that_ended_early_is_expired_with_what_there_is(lab):
     for hit in lab.published()[:2]:
         lab.client.update_expiration_for_hit(HITId=hit["HITId"], ExpireAt=0)
     result = collect(lab.context())
     assert (result.tally.done, result.tally.details["pending"]) == (N - 6, 0)
+    assert result.tally.details["missing"] == 6
+    assert "2 HITs ended with 6 assignments missing" in result.tally.notes[-1]
     with lab.study.session() as session:
-        assert {hit.status for hit in session.scalars(select(Hit))} == {"complete"}
+        states = Counter(hit.status for hit in session.scalars(select(Hit)))
+    assert states == {"expired": 2, "complete": 4}
+    visits = lab.world.visits
+    assert collect(lab.context()).tally.details["pending"] == 0
+    assert lab.world.visits == visits
 
 
 def test_work_that_was_rejected_elsewhere_is_kept_but_neither_paid_nor_counted(lab):

@@ -7,7 +7,8 @@ from stages.labels import CLASSES, Labelling, add_candidates, labelling
 
 from replicate.base.errors import GuardError, MissingError
 from replicate.crowd.mturk import MTurkProvider
-from replicate.stages.publish import plan, publish
+from replicate.stages.publish import publish
+from replicate.stages.publish_plan import plan
 from replicate.store.tables import DedupDecision, Hit, HitImage
 
 TOTAL = Decimal("1.80")  # 6 HITs, 3 assignments each, 10 cents
@@ -33,12 +34,12 @@ def _hits(lab: Labelling):
 
 
 def test_the_plan_costs_nothing_and_publishes_nothing(lab):
-    cost = plan(lab.study)
+    cost = plan(lab.study).cost
     assert (cost.hits, cost.images, cost.assignments) == (6, 60, 18)
     assert (cost.reward, cost.fees, cost.total) == (TOTAL, 0, TOTAL)
     assert "simulated" in cost.mode
     before = _pages(lab)
-    assert plan(lab.study) == cost
+    assert plan(lab.study).cost == cost
     assert _pages(lab) == before
     assert lab.published() == []
 
@@ -144,7 +145,7 @@ def test_later_candidates_get_pages_of_their_own(lab):
     publish(lab.context(confirm_cost=TOTAL))
     first = _pages(lab)
     add_candidates(lab.study, 8, 11)
-    assert plan(lab.study).hits == 3
+    assert plan(lab.study).cost.hits == 3
     publish(lab.context(confirm_cost=Decimal("0.90")))
     assert set(first) < set(_pages(lab))
     assert [hit.number for hit in _hits(lab)] == [0, 1, 2] * 3
