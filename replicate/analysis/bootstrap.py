@@ -11,21 +11,29 @@ A resample of images is a row of weights W, and all models' resampled accuracies
 product, W·Z/n, with Z the right answers (images × models): the same resample for all models.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from replicate.analysis.fits import SCALES, Scale, clip_accuracy, to_scale
 from replicate.analysis.intervals import Interval
+from replicate.analysis.resampling import (
+    grouped_design,
+    plain_design,
+    resampled_means,
+    stratified_design,
+)
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["models", "images", "both"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_BATCH_CELLS = 2_000_000
+LEAST_MODELS = 4
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,19 @@ class Resamples:
     Attributes:
         observed: The accuracies themselves, fractions; shape (models,).
         accuracy: The resampled accuracies; shape (resamples, models).
-        n_images: How many images the set has.
+        n_images: How many images the set has, or each model was scored on.
     """
 
     observed: Floats
     accuracy: Floats
-    n_images: int
+    n_images: int | npt.NDArray[np.int64]
+
+    def columns(self, at: npt.ArrayLike) -> "Resamples":
+        """The same resamples of some of the models, given by mask or index."""
+        chosen = np.asarray(at)
+        chosen = chosen if chosen.dtype.kind == "b" else chosen.astype(np.int64)
+        n = self.n_images[chosen] if isinstance(self.n_images, np.ndarray) else self.n_images
+        return Resamples(self.observed[chosen], self.accuracy[:, chosen], n)
 
 
 @dataclass(frozen=True)
@@ -98,17 +113,19 @@ def image_resamples(
     seed: int,
     *names: str | int,
     classes: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
     resamples: int = 1000,
 ) -> Resamples:
     """Resample a set's images with replacement, the same way for all models.
 
     Args:
-        correct: True where a model is right; shape (images, models).
+        correct: True where a model is right, or scores in [0, 1]; shape (images, models).
         seed: The study's seed.
         *names: What the resampling is for, such as the set's name; sets need different names
             to be resampled independently.
         classes: Each image's class (numbers or text); each class then keeps its number of
             images (a stratified bootstrap). Without it all images are one stratum.
+        groups: Each image's cluster; whole clusters are then drawn, and classes not regarded.
         resamples: How many resamples.
 
     Raises:
@@ -123,37 +140,40 @@ def image_resamples(
     if right.ndim != 2 or 0 in right.shape or resamples < 1:
         raise UsageError("Resampling needs predictions of the shape (images, models).")
     n_images = right.shape[0]
-    labels = np.zeros(n_images, np.int64) if classes is None else np.asarray(classes)
-    if labels.shape != (n_images,):
-        raise UsageError("There must be one class an image.")
-    _, code = np.unique(labels, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    sizes = np.bincount(code)
-    # For each place of the sorted images: where its class begins, and how many it has.
-    size = np.repeat(sizes, sizes)
-    start = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    z = right[order].astype(np.float32)
-    generator = stream(seed, "bootstrap-images", *names)
-    accuracy = np.empty((resamples, right.shape[1]))
-    step = max(1, _BATCH_CELLS // n_images)
-    for first in range(0, resamples, step):
-        rows = min(step, resamples - first)
-        drawn = start + (generator.random((rows, n_images)) * size).astype(np.int64)
-        drawn += np.arange(rows)[:, None] * n_images
-        weights = np.bincount(drawn.ravel(), minlength=rows * n_images)
-        # Counts stay below 2^24, so single precision sums them exactly.
-        product = weights.reshape(rows, n_images).astype(np.float32) @ z
-        accuracy[first : first + rows] = product / n_images
+    if right.dtype.kind != "b":
+        right = right.astype(np.float64)
+        if np.isin(right, (0.0, 1.0)).all():
+            right = right.astype(np.bool_)
+    design = plain_design(n_images)
+    if groups is not None:
+        design = grouped_design(_one_each(groups, n_images, "group"))
+    elif classes is not None:
+        design = stratified_design(_one_each(classes, n_images, "class"))
+    accuracy = resampled_means(right, design, resamples, seed, *names)
     return Resamples(right.mean(axis=0, dtype=np.float64), accuracy, n_images)
 
 
+def _one_each(values: npt.ArrayLike, n_images: int, what: str) -> npt.NDArray[Any]:
+    labels = np.asarray(values)
+    if labels.shape != (n_images,):
+        raise UsageError(f"There must be one {what} an image.")
+    return labels
+
+
 def replication_bootstrap(
-    original: Resamples, new: Resamples, seed: int, *names: str | int, level: float = 0.95
+    original: Resamples,
+    new: Resamples,
+    seed: int,
+    *names: str | int,
+    level: float = 0.95,
+    fitted: npt.ArrayLike | None = None,
+    scales: Sequence[Scale] = SCALES,
 ) -> ReplicationBootstrap:
     """Intervals of the mean gap and of the lines on all scales, for each kind of resampling.
 
     Models are paired: a resample of models takes the same ones on both sets. Images of the two
-    sets are resampled independently.
+    sets are resampled independently. A zoo is a small sample: intervals over models and over
+    both are widened as Student's t is against the normal (Hesterberg 2015).
 
     Args:
         original: The original's resamples (``image_resamples``).
@@ -161,6 +181,9 @@ def replication_bootstrap(
         seed: The study's seed.
         *names: What this is for, such as the new set's name.
         level: The confidence level, in (0, 1).
+        fitted: True for the models that lines are fitted on (the baseline models), shape
+            (models,); without it all of them. Mean gaps are of all models.
+        scales: The scales to fit lines on.
 
     Raises:
         UsageError: The two do not fit each other, or there are fewer than two models.
@@ -187,22 +210,75 @@ def replication_bootstrap(
         "images": (original.accuracy, new.accuracy, ones),
         "both": (original.accuracy, new.accuracy, model_weights),
     }
+    on_line = np.ones(n_models, bool) if fitted is None else np.asarray(fitted, bool)
+    line_weights = {
+        "models": _model_weights(generator, resamples, on_line),
+        "images": np.broadcast_to(on_line.astype(np.float64), ones.shape),
+    }
+    line_weights["both"] = line_weights["models"]
     estimate = float((original.observed - new.observed).mean())
     lines, gaps = [], []
-    for scale in SCALES:
+    for scale in scales:
+        scaled = {
+            id(side): on_scale(side, n, scale)
+            for side, n in (
+                (original.accuracy, original.n_images),
+                (new.accuracy, new.n_images),
+                (fixed[0], original.n_images),
+                (fixed[1], new.n_images),
+            )
+        }
         for kind in KINDS:
-            x, y, weights = cases[kind]
-            u, v = _scaled(x, original.n_images, scale), _scaled(y, new.n_images, scale)
-            line = _line_interval(u, v, weights, scale, kind, level)
+            u, v = (scaled[id(side)] for side in cases[kind][:2])
+            wide = 1.0 if kind == "images" else small_sample_factor(int(on_line.sum()), 2, level)
+            line = _line_interval(u, v, line_weights[kind], scale, kind, level, wide)
             lines += [] if line is None else [line]
     for kind in KINDS:
         x, y, weights = cases[kind]
         gap = (weights * (x - y)).sum(axis=1) / n_models
-        gaps.append(GapInterval(kind, estimate, _percentile(gap, level)))
+        wide = 1.0 if kind == "images" else small_sample_factor(n_models, 1, level)
+        gaps.append(GapInterval(kind, estimate, _percentile(gap, level, wide)))
     return ReplicationBootstrap(tuple(lines), tuple(gaps))
 
 
-def _scaled(accuracy: Floats, n_images: int, scale: Scale) -> Floats:
+def _model_weights(
+    generator: np.random.Generator, resamples: int, on_line: npt.NDArray[np.bool_]
+) -> Floats:
+    weights = np.zeros((resamples, on_line.size))
+    count = int(on_line.sum())
+    if count:
+        weights[:, on_line] = generator.multinomial(
+            count, np.full(count, 1 / count), size=resamples
+        )
+    return weights
+
+
+def small_sample_factor(n: int, fitted: int, level: float = 0.95) -> float:
+    """How much wider an interval over n sampled units must be than their bootstrap's.
+
+    The bootstrap's variance is too small by (n − p)/n, and the normal's quantiles stand for
+    Student's: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", section 4.
+
+    Args:
+        n: The number of units.
+        fitted: How many parameters p are fitted to them: 1 for a mean, 2 for a line.
+        level: The confidence level, in (0, 1).
+
+    >>> round(small_sample_factor(30, 1), 3), round(small_sample_factor(10_000, 1), 3)
+    (1.061, 1.0)
+    """
+    freedom = max(n - fitted, 1)
+    tail = (1 + level) / 2
+    wider = special.stdtrit(freedom, tail) / special.ndtri(tail)
+    return float(wider * np.sqrt(n / freedom))
+
+
+def on_scale(accuracy: Floats, n_images: int | npt.NDArray[np.int64], scale: Scale) -> Floats:
+    """Accuracies on a scale, clipped so that 0 and 1 have a place there.
+
+    >>> on_scale(np.array([0.5, 1.0]), 50, "probit").round(3).tolist()
+    [0.0, 2.326]
+    """
     if scale == "linear":
         return accuracy
     within = np.clip(accuracy, 0.0, 1.0)  # single precision may overshoot 1 by a rounding
@@ -210,28 +286,53 @@ def _scaled(accuracy: Floats, n_images: int, scale: Scale) -> Floats:
 
 
 def _line_interval(
-    u: Floats, v: Floats, weights: Floats, scale: Scale, kind: Kind, level: float
+    u: Floats, v: Floats, weights: Floats, scale: Scale, kind: Kind, level: float, wide: float
 ) -> LineInterval | None:
-    total = weights.sum(axis=1, keepdims=True)
-    du = u - (weights * u).sum(axis=1, keepdims=True) / total
-    mean_v = (weights * v).sum(axis=1) / total[:, 0]
-    spread = (weights * du * du).sum(axis=1)
-    good = spread > 1e-12
+    slope, intercept = resampled_lines(u, v, weights)
+    good = np.isfinite(slope)
     if not good.any():
         return None
-    slope = (weights * du * v).sum(axis=1)[good] / spread[good]
-    intercept = mean_v[good] - slope * (u - du)[good, 0]
     return LineInterval(
         scale,
         kind,
-        _percentile(slope, level),
-        _percentile(intercept, level),
+        _percentile(slope[good], level, wide),
+        _percentile(intercept[good], level, wide),
         int(good.sum()),
         int((~good).sum()),
     )
 
 
-def _percentile(values: Floats, level: float) -> Interval:
+def resampled_lines(u: Floats, v: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The weighted least-squares line of every resample.
+
+    Args:
+        u: The original's accuracies on a scale, shape (resamples, models).
+        v: The new set's, likewise.
+        weights: How often each model counts, likewise.
+
+    Returns:
+        Slopes and intercepts, shape (resamples,); NaN where all models have one accuracy.
+
+    >>> slope, intercept = resampled_lines(*(np.array([[0.0, 1.0, 2.0]]) for _ in "ab"),
+    ...                                    np.ones((1, 3)))
+    >>> slope.tolist(), intercept.tolist()
+    ([1.0], [0.0])
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = weights.sum(axis=1, keepdims=True)
+        mean_u = (weights * u).sum(axis=1, keepdims=True) / total
+        du = u - mean_u
+        weighted = weights * du
+        spread = (weighted * du).sum(axis=1)
+        slope = np.where(spread > 1e-12, (weighted * v).sum(axis=1) / spread, np.nan)
+        intercept = (weights * v).sum(axis=1) / total[:, 0] - slope * mean_u[:, 0]
+    return slope, intercept
+
+
+def _percentile(values: Floats, level: float, wide: float = 1.0) -> Interval:
+    """The percentile interval, its distances from the median stretched by a factor."""
     tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return Interval(float(low), float(high), level)
+    low, middle, high = np.quantile(values, [tail, 0.5, 1 - tail])
+    return Interval(
+        float(middle - wide * (middle - low)), float(middle + wide * (high - middle)), level
+    )

@@ -227,5 +227,7 @@ def inversions(
 
 def _only_first(correct: npt.NDArray[np.bool_]) -> Floats:
     """[i, j]: on how many images model i is right and model j is wrong."""
-    right = correct.astype(np.float64)
-    return np.asarray(right.T @ (1 - right), dtype=np.float64)
+    # Counts stay below 2^24, so single precision sums them exactly.
+    right = correct.astype(np.float32)
+    both = (right.T @ right).astype(np.float64)
+    return np.asarray(both.diagonal()[:, None] - both, dtype=np.float64)

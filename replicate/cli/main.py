@@ -30,6 +30,12 @@ COMMANDS = {
     "score": ("replicate.cli.stages", "score", "Stage 7: score the zoo on every set."),
     "report": ("replicate.cli.stages", "report", "Stage 8: write the report."),
     "verify": ("replicate.cli.sample", "verify", "Check a frozen set's manifest."),
+    "analyze": (
+        "replicate.cli.analyze",
+        "analyze",
+        "Analyse published predictions: gaps, lines, ranks.",
+    ),
+    "power": ("replicate.cli.power", "power", "The smallest gap that a test set can show."),
     "models": ("replicate.cli.models", "models", "List the models of the zoo."),
     "config": ("replicate.cli.config", "config", "Show and explain the pipeline file."),
     "doctor": ("replicate.cli.doctor", "doctor", "Check this installation and this study."),

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from support.command import environment, replicate
 
@@ -106,7 +107,22 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples") / "here"
     shutil.copytree(small_demo, folder)
     shutil.copytree(small_demo, folder / "replicate-demo")
+    write_predictions(folder)
     return folder
+
+
+def write_predictions(folder: Path) -> None:
+    """What the examples of `analyze` read: a table of scores, two folders of predictions."""
+    rows = ["model,test_set,correct,n"]
+    labels = np.arange(200) % 10
+    for name in ("v1", "v2"):
+        (folder / "preds" / name).mkdir(parents=True)
+        np.save(folder / f"{name}.npy", labels)
+        for i, right in enumerate((120, 150, 170, 190)):
+            predicted = np.where(np.arange(200) < right, labels, (labels + 1 + i) % 10)
+            np.save(folder / "preds" / name / f"model{i}.npy", predicted)
+            rows += [f"model{i},{'original' if name == 'v1' else name},{right},200"]
+    (folder / "scores.csv").write_text("\n".join(rows))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""`replicate analyze`: the analysis of a replication, on anybody's predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from replicate.cli.options import example, json_option
+from replicate.cli.output import emit, say
+
+SCALES = ("linear", "probit", "logit")
+
+
+@click.command(
+    epilog=example(
+        "replicate analyze scores.csv --original original --json",
+        "replicate analyze --original preds/v1 --labels-original v1.npy --new v2=preds/v2 "
+        "--labels-new v2=v2.npy",
+    )
+)
+@click.argument("table", required=False, type=click.Path(path_type=Path))
+@click.option("--original", help="The original: a folder of predictions, or a set of the TABLE.")
+@click.option("--labels-original", type=click.Path(path_type=Path), help="Its labels.")
+@click.option("--new", multiple=True, metavar="NAME=DIR", help="A new set (may be repeated).")
+@click.option("--labels-new", multiple=True, metavar="NAME=FILE", help="Its labels.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Fit on the models of this list.")
+@click.option("--scale", type=click.Choice(SCALES), default="logit", show_default=True,
+              help="The scale of effective robustness.")  # fmt: skip
+@click.option("--rename", multiple=True, metavar="OLD=NEW", help="A model's name in some folder.")
+@click.option("--repair", multiple=True, type=click.Choice(("columns", "offset")),
+              help="Mend predictions stored worst first, or off by one class.")  # fmt: skip
+@click.option("--top", default=1, show_default=True, help="Right if among the first K predictions.")
+@click.option("--pairs", multiple=True, metavar="[NAME=]FILE", help="Which items are matched.")
+@click.option("--groups", multiple=True, metavar="[NAME=]FILE", help="The cluster of each item.")
+@click.option("--human", multiple=True, metavar="PATTERN", help="Rows that are people (human*).")
+@click.option("--lower-is-better", is_flag=True, help="Scores of the TABLE are errors.")
+@click.option("--same-classes", is_flag=True, help="Use only classes that all sets have.")
+@click.option("--margin", type=float, help="Points within which a gap would not matter.")
+@click.option("--seed", default=0, show_default=True, help="The seed of all resamples.")
+@click.option("--resamples", default=10_000, show_default=True, help="Bootstrap resamples.")
+@click.option("--level", default=0.95, show_default=True, help="Confidence level.")
+@json_option
+def analyze(as_json: bool, **given: Any) -> None:
+    """Analyse published predictions: gaps, lines, ranks, robustness, similarity.
+
+    Give folders of predictions (one file a model: .npy, .json, .csv, .txt; class ids, best
+    first) with labels, or a TABLE of scores with the columns model, test_set, and correct and n,
+    or score, or item and score. Models are matched by name. What cannot be trusted is left out,
+    with the evidence, and the command ends with 3.
+    """
+    from replicate.analysis.replication import analyse
+    from replicate.cli.analyze_inputs import options_of, read_inputs
+    from replicate.cli.analyze_text import as_text
+    from replicate.reporting.analysis_json import as_json as values_of
+
+    published, original, others = read_inputs(given)
+    found = analyse(original, others, options_of(given, published, original))
+    excluded = [_values(item) for item in published.excluded]
+    repaired = [_values(item) for item in published.repaired]
+    value = values_of(found, excluded, published.warnings, repaired)
+    if as_json:
+        for item in excluded:
+            say(f"Left out: {item['model']} on {item['set']}: {item['reason']}")
+    emit(value, as_json, as_text(value))
+    click.get_current_context().exit(3 if excluded else 0)
+
+
+def _values(item: Any) -> dict[str, str]:
+    return {
+        "model": item.model,
+        "set": item.set,
+        "reason": f"{item.reason}: {item.evidence}",
+        "kind": item.reason,
+    }

@@ -1,0 +1,381 @@
+"""Folders of published predictions as scores: read, matched by name, checked, never guessed.
+
+What cannot be trusted is left out, with the evidence; what was guessed is said.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from replicate.analysis.scores import Scores, from_items
+from replicate.base.errors import ItemError, MissingError, UsageError
+from replicate.zoo import published_checks as checks
+from replicate.zoo.published_checks import Problem
+from replicate.zoo.published_files import SUFFIXES, Column, read_column
+from replicate.zoo.published_names import clean, match, nearest
+
+REPAIRS = ("columns", "offset", "none")
+_NOT_MODELS = re.compile(
+    r"(readme|license|labels?|classes|class_names|metadata|manifest)\b.*", re.I
+)
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A model that is left out of a set, and why.
+
+    Attributes:
+        model: The model.
+        set: The set.
+        reason: A short name of the fault.
+        evidence: What shows it.
+    """
+
+    model: str
+    set: str
+    reason: str
+    evidence: str
+
+
+@dataclass
+class Published:
+    """Scores that were read, and what was left out or guessed on the way."""
+
+    sets: list[Scores] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    repaired: list[Excluded] = field(default_factory=list)
+    human: set[str] = field(default_factory=set)
+
+
+@dataclass
+class _Folder:
+    """One set on the way: first choices are kept to compare models with each other."""
+
+    name: str
+    labels: Column
+    numbers: npt.NDArray[np.int64]
+    columns: dict[str, Column] = field(default_factory=dict)
+    first: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    right: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+def read_published(
+    folders: Sequence[tuple[str, Path]],
+    labels: Mapping[str, Path],
+    *,
+    renames: Mapping[str, str] | None = None,
+    repair: Collection[str] = (),
+    top: int = 1,
+) -> Published:
+    """Read folders of predictions, the original's first.
+
+    Args:
+        folders: Each set's name and folder.
+        labels: Each set's file of labels, by name.
+        renames: A model's name in some folder → the name in use.
+        repair: Which faults to mend instead of leaving the model out (``REPAIRS``).
+        top: An item counts as right if its label is among the first ``top`` predictions.
+
+    Raises:
+        UsageError: A folder or a file of labels cannot be used at all.
+    """
+    found = Published()
+    renames = renames or {}
+    read = [_read_folder(name, path, labels.get(name), found) for name, path in folders]
+    original = read[0]
+    original.columns = {renames.get(m, m): c for m, c in original.columns.items()}
+    for other in read[1:]:
+        _match(original, other, renames, found)
+    codes = _codes(read)
+    for folder in read:
+        for model in list(folder.columns):
+            _check(folder, model, codes, set(repair), top, found)
+    _say_whole_sets(read, found)
+    _check_together(read, found)
+    for folder in read:
+        models = tuple(sorted(folder.right))
+        n = len(folder.labels.values)
+        if models:
+            items = np.stack([folder.right[model] for model in models], axis=1)
+        else:
+            items = np.zeros((n, 0), dtype=np.bool_)
+        found.sets.append(from_items(folder.name, models, items, folder.numbers))
+    return found
+
+
+def _read_folder(name: str, path: Path, labels: Path | None, found: Published) -> _Folder:
+    if not path.is_dir():
+        raise MissingError(f"The predictions of {name} are not in a folder at {path}.")
+    if labels is None:
+        raise UsageError(
+            f"The labels of {name} are not given.",
+            f"Add --labels-new {name}=FILE (or --labels-original FILE).",
+        )
+    if not labels.is_file():
+        raise MissingError(f"The labels of {name} are not at {labels}.")
+    try:
+        column = read_column(labels, labels=True)
+    except ItemError as error:
+        raise UsageError(f"The labels of {name} cannot be used: {error.message}.") from error
+    if (column.scored and column.values.dtype.kind != "b") or column.values.shape[1] != 1:
+        raise UsageError(
+            f"The labels of {name} must be one class id an item; {labels.name} has the shape "
+            f"{column.values.shape} ({column.values.dtype})."
+        )
+    folder = _Folder(name, column, np.zeros(0, np.int64))
+    for model, file in _files(path, labels, found):
+        try:
+            folder.columns[model] = read_column(file)
+        except ItemError as error:
+            found.excluded.append(Excluded(model, name, error.reason, error.message))
+    if not folder.columns and not any(item.set == name for item in found.excluded):
+        raise MissingError(
+            f"The folder of {name} holds no predictions: {path}.",
+            f"Files of predictions end in {', '.join(SUFFIXES)}, one file a model.",
+        )
+    found.warnings += [f"{name}: {note}" for c in folder.columns.values() for note in c.notes]
+    return folder
+
+
+def _files(path: Path, labels: Path, found: Published) -> list[tuple[str, Path]]:
+    files: dict[str, list[Path]] = {}
+    for entry in sorted(path.iterdir()):
+        inside = [entry]
+        if entry.is_dir():
+            inside = [f for f in sorted(entry.iterdir()) if f.suffix.lower() in SUFFIXES]
+            if len(inside) != 1:
+                continue
+        file = inside[0]
+        hidden = entry.name.startswith((".", "_")) or _NOT_MODELS.fullmatch(entry.stem)
+        if hidden or file.resolve() == labels.resolve():
+            continue
+        if file.suffix.lower() not in SUFFIXES:
+            found.warnings.append(f"{file} was not read: it is of none of {', '.join(SUFFIXES)}")
+            continue
+        files.setdefault(clean(entry.name if entry.is_dir() else entry.stem), []).append(file)
+    chosen = []
+    for model, paths in files.items():
+        if len(paths) > 1:
+            names = ", ".join(p.name for p in paths)
+            found.warnings.append(f"{model} has several files ({names}); {paths[0].name} is used")
+        chosen.append((model, paths[0]))
+    return chosen
+
+
+def _match(original: _Folder, other: _Folder, renames: Mapping[str, str], found: Published) -> None:
+    known = [item.model for item in found.excluded if item.set == original.name]
+    ours = [*original.columns, *known]
+    names = match(ours, list(other.columns), renames)
+    for old, new in sorted(names.respelled.items()):
+        if old not in renames:
+            found.warnings.append(f"“{old}” of {other.name} was taken for “{new}”")
+    other.columns = {names.names[name]: column for name, column in other.columns.items()}
+    broken = match(ours, [item.model for item in found.excluded if item.set == other.name])
+    found.excluded = [
+        Excluded(broken.names[item.model], item.set, item.reason, item.evidence)
+        if item.set == other.name
+        else item
+        for item in found.excluded
+    ]
+    for model in names.unmatched:
+        near = nearest(model, names.missing)
+        hint = f"; --rename {model}={near} if that is the same model" if near else ""
+        text = f"no predictions of this model for {original.name}{hint}"
+        found.excluded.append(Excluded(model, other.name, "unmatched", text))
+        del other.columns[model]
+    gone = {item.model for item in found.excluded if item.set == other.name}
+    for model in names.missing:
+        if model not in gone and model not in known:
+            text = f"no predictions of this model for {other.name}"
+            found.excluded.append(Excluded(model, other.name, "unmatched", text))
+
+
+def _codes(read: Sequence[_Folder]) -> dict[str, int] | None:
+    """Text labels as numbers; None if labels are numbers. Fills each folder's ``numbers``."""
+    kinds = {folder.labels.values.dtype.kind for folder in read}
+    if "U" in kinds and len(kinds) > 1:
+        raise UsageError("Some labels are numbers and others are text: use one kind for all sets.")
+    codes = None
+    if "U" in kinds:
+        words = sorted({str(x) for folder in read for x in np.unique(folder.labels.values)})
+        codes = {word: i for i, word in enumerate(words)}
+    for folder in read:
+        values = folder.labels.values[:, 0]
+        numbers = np.array([codes[str(x)] for x in values]) if codes else values.astype(np.int64)
+        if numbers.min() < 0:
+            where = int(np.flatnonzero(numbers < 0)[0])
+            raise UsageError(
+                f"The labels of {folder.name} are out of range: {numbers[where]} at item {where}.",
+                "Labels are class ids from 0 upwards; leave out items that have none.",
+            )
+        folder.numbers = numbers
+    return codes
+
+
+def _predicted(folder: _Folder, model: str, codes: dict[str, int] | None) -> Column:
+    """A model's values as numbers, in the order of the labels; or an ItemError."""
+    column = folder.columns[model]
+    values, n = column.values, len(folder.numbers)
+    if column.items is not None and folder.labels.items is not None:
+        place = {item: i for i, item in enumerate(column.items)}
+        lost = [item for item in folder.labels.items if item not in place]
+        if lost:
+            text = f"no prediction for {len(lost)} of {n} items, such as {lost[0]!r}"
+            raise ItemError("missing_items", text)
+        values = values[[place[item] for item in folder.labels.items]]
+    if len(values) != n:
+        if values.shape[1] == n:
+            values = values.T
+        else:
+            text = f"{len(values):,} predictions for {n:,} labels"
+            raise ItemError("wrong_length", text)
+    if column.scored:
+        return Column(values)
+    if values.dtype.kind == "U":
+        if codes is None:
+            raise ItemError("other_classes", f"predictions are text ({values[0, 0]!r}), labels not")
+        known = [[codes.get(str(x), len(codes)) for x in row] for row in values]
+        return Column(np.array(known, dtype=np.int64))
+    if codes is not None:
+        raise ItemError("other_classes", f"predictions are numbers ({values[0, 0]}), labels text")
+    return Column(values)
+
+
+def _check(
+    folder: _Folder,
+    model: str,
+    codes: dict[str, int] | None,
+    repair: set[str],
+    top: int,
+    found: Published,
+) -> None:
+    def leave_out(problem: Problem) -> None:
+        found.excluded.append(Excluded(model, folder.name, problem.reason, problem.evidence))
+
+    def mended(problem: Problem) -> None:
+        found.repaired.append(Excluded(model, folder.name, problem.reason, problem.evidence))
+
+    try:
+        column = _predicted(folder, model, codes)
+    except ItemError as error:
+        leave_out(Problem(error.reason, error.message))
+        return
+    values, labels = column.values, folder.numbers
+    if column.scored:
+        folder.right[model] = values[:, 0]
+        return
+    if values.min() < 0:
+        where = int(np.argwhere(values < 0)[0, 0])
+        leave_out(Problem("out_of_range", f"item {where} is predicted to be class {values.min()}"))
+        return
+    worst = checks.worst_first(values, labels)
+    if worst is not None:
+        if "columns" not in repair:
+            leave_out(worst)
+            return
+        values = values[:, ::-1]
+        mended(worst)
+    moved = checks.off_by_one(values, labels)
+    if moved is not None:
+        step, problem = moved
+        if "offset" not in repair:
+            leave_out(problem)
+            return
+        values = values + step
+        mended(problem)
+    order = checks.class_order(values, labels)
+    if order is not None:
+        leave_out(order)
+        return
+    if top > values.shape[1]:
+        text = f"{values.shape[1]} predictions an item, but --top {top}"
+        leave_out(Problem("wrong_shape", text))
+        return
+    folder.first[model] = values[:, 0]
+    folder.right[model] = (values[:, :top] == labels[:, None]).any(axis=1)
+
+
+def _say_whole_sets(read: Sequence[_Folder], found: Published) -> None:
+    """A fault that every model of a set shows is more likely one of its labels."""
+    hints = {
+        "off_by_one": "do its labels count from 1 (or from 0)? --repair offset moves predictions",
+        "class_order": "its labels or all of its predictions use another order of classes",
+        "wrong_length": "is this the right file of labels?",
+        "worst_first": "all of its files look stored worst first; --repair columns turns them",
+    }
+    for folder in read:
+        for reason, hint in hints.items():
+            bad = [e for e in found.excluded if (e.set, e.reason) == (folder.name, reason)]
+            if len(bad) > 1 and not folder.right:
+                found.warnings.append(f"{folder.name}: {reason} for every model: {hint}")
+
+
+def _check_together(read: Sequence[_Folder], found: Published) -> None:
+    accuracy = {f.name: {m: float(r.mean()) for m, r in f.right.items()} for f in read}
+    for folder in read:
+        own, n_classes = accuracy[folder.name], len(np.unique(folder.numbers))
+        faults: dict[str, Problem] = {}
+        top = int(folder.numbers.max())
+        beyond = {m: int(p.max()) for m, p in folder.first.items() if int(p.max()) > top}
+        everywhere = max((int(f.numbers.max()) for f in read), default=top)
+        few = len(beyond) <= len(folder.first) / 2 and len(folder.numbers) >= 30
+        for model in folder.first:
+            others = [value for name, value in own.items() if name != model]
+            elsewhere = [
+                accuracy[f.name][model] for f in read if f is not folder and model in f.right
+            ]
+            n = len(folder.numbers)
+            fault = checks.near_chance(own[model], n, n_classes, others, elsewhere)
+            if fault is not None:
+                faults[model] = fault
+            elif few and beyond.get(model, 0) > everywhere:
+                text = f"predicts class {beyond[model]}, but labels reach only {everywhere}"
+                faults[model] = Problem("out_of_range", text)
+        if beyond and len(beyond) > len(folder.first) / 2:
+            found.warnings.append(
+                f"{folder.name}: most models predict classes above the highest label ({top}); "
+                f"such predictions count as wrong"
+            )
+        _refuse_labels(folder, everywhere, read)
+        for model, problem in faults.items():
+            found.excluded.append(Excluded(model, folder.name, problem.reason, problem.evidence))
+            del folder.right[model], folder.first[model]
+    _leave_out_copies(read, found)
+
+
+def _refuse_labels(folder: _Folder, everywhere: int, read: Sequence[_Folder]) -> None:
+    """Refuse labels that neither another set nor any prediction on any set knows."""
+    predicted = [int(p.max()) for f in read for p in f.first.values()]
+    labelled = [int(f.numbers.max()) for f in read if f is not folder]
+    if not folder.first or not labelled or len(folder.numbers) < 30:
+        return
+    highest = max(*predicted, *labelled)
+    if folder.numbers.max() > highest and int(folder.numbers.max()) == everywhere:
+        where = int(np.argmax(folder.numbers > highest))
+        raise UsageError(
+            f"The labels of {folder.name} are out of range: {folder.numbers[where]} at item "
+            f"{where}, but no other set has a class above {highest} and no model predicts one.",
+            "Mend the file of labels, or leave such items out of labels and predictions.",
+        )
+
+
+def _leave_out_copies(read: Sequence[_Folder], found: Published) -> None:
+    copies = [checks.same_predictions(folder.first, folder.numbers) for folder in read]
+    for folder, own in zip(read, copies, strict=True):
+        for copy, model in own.items():
+            both = [f for f in read if copy in f.first and model in f.first]
+            if all(c.get(copy) == model for f, c in zip(read, copies, strict=True) if f in both):
+                text = f"its predictions are those of {model}, errors included"
+                found.excluded.append(Excluded(copy, folder.name, "duplicate", text))
+                folder.right.pop(copy, None)
+            else:
+                found.warnings.append(
+                    f"{folder.name}: {copy} and {model} have the same predictions, errors "
+                    f"included, though not on every set: was one file copied?"
+                )

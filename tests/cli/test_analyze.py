@@ -1,0 +1,479 @@
+"""`replicate analyze` on files as people publish them: read liberally, reported exactly."""
+
+import csv
+import json
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from replicate.cli.main import main
+
+LABELS = np.arange(300) % 10
+MODELS = {"alexnet": 0.6, "resnet_50": 0.7, "vgg16": 0.75, "vit_b": 0.8, "wide-resnet": 0.9}
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """The command in this process: exit code, its JSON (or text) and what it said."""
+
+    def call(*arguments, as_json=True):
+        words = ["replicate", *map(str, arguments), *(["--json"] if as_json else [])]
+        monkeypatch.setattr(sys, "argv", words)
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as stop:
+            warnings.simplefilter("error")  # nothing deep inside a library may complain
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return stop.value.code, json.loads(out) if as_json else out, err
+
+    return call
+
+
+def predicted(accuracy, seed, labels=LABELS, k=1):
+    """Predictions of shape (n, k), best first, right for about that share."""
+    rng = np.random.default_rng(seed)
+    right = rng.random(len(labels)) < accuracy
+    first = np.where(right, labels, (labels + rng.integers(1, 10, len(labels))) % 10)
+    rest = [(first + i) % 10 for i in range(1, k)]
+    return np.stack([first, *rest], axis=1)
+
+
+def write(folder, drop=0.0, models=MODELS, labels=LABELS, k=1, seed=0, change=None):
+    folder.mkdir(parents=True)
+    for i, (name, accuracy) in enumerate(models.items()):
+        values = predicted(accuracy - drop, seed + i, labels, k)
+        if change:
+            values = change(name, values)
+        np.save(folder / f"{name}.npy", values[:, 0] if k == 1 else values)
+    labels_file = folder.parent / f"{folder.name}_labels.npy"
+    np.save(labels_file, labels)
+    return labels_file
+
+
+def command(tmp_path, old, new):
+    return ("analyze", "--original", tmp_path / "old", "--labels-original", old,
+            "--new", f"v2={tmp_path / 'new'}", "--labels-new", f"v2={new}",
+            "--resamples", 200)  # fmt: skip
+
+
+@pytest.fixture
+def two(tmp_path):
+    old = write(tmp_path / "old")
+    new = write(tmp_path / "new", 0.1, seed=50)
+    return command(tmp_path, old, new)
+
+
+def test_the_document_of_the_contract(run, two, tmp_path):
+    code, value, err = run(*two)
+    assert code == 0, err
+    assert [m["name"] for m in value["models"]] == sorted(MODELS)
+    item = value["models"][0]["sets"]["original"]
+    right = int((np.load(tmp_path / "old" / "alexnet.npy") == LABELS).sum())
+    assert (item["n"], item["correct"], item["accuracy"]) == (300, right, right / 300)
+    assert item["ci"][0] < item["accuracy"] < item["ci"][1]
+    (pair,) = value["pairs"]
+    assert (pair["original"], pair["new"], pair["n_models"], pair["n_baseline"]) == (
+        "original", "v2", 5, 5,
+    )  # fmt: skip
+    for scale in ("linear", "probit", "logit"):
+        fit = pair["fits"][scale]
+        assert {"slope", "intercept", "r2", "ci"} <= set(fit)
+        for kind in ("models", "images", "both"):
+            assert fit["ci"][kind][0] < fit["slope"] < fit["ci"][kind][1]
+    assert set(pair["inversions"]) >= {"pairs", "inverted", "resolved"}
+    assert set(pair["effective_robustness"]) == set(MODELS)
+    assert value["excluded"] == []
+    assert 1 <= value["effective_number_of_models"] <= 5
+    assert value["similarity"]["v2"]["agreement"] > 0
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run, two):
+    first, again = run(*two)[1], run(*two)[1]
+    assert first == again
+    assert run(*two, "--seed", 2)[1] != first
+
+
+def test_text_for_people(run, two):
+    code, text, _ = run(*two, as_json=False)
+    assert code == 0
+    assert "v2 beside original: 5 models" in text
+    assert "straightest" in text and "resolved" in text
+
+
+def test_worst_first_is_left_out_and_named_or_repaired(run, tmp_path):
+    def turned(name, values):
+        return values[:, ::-1] if name == "vgg16" else values
+
+    old = write(tmp_path / "old", k=5)
+    new = write(tmp_path / "new", 0.1, k=5, seed=50, change=turned)
+    words = command(tmp_path, old, new)
+    code, value, err = run(*words)
+    assert code == 3
+    assert "vgg16" in err
+    (item,) = value["excluded"]
+    assert (item["model"], item["set"]) == ("vgg16", "v2")
+    assert "worst_first" in item["reason"] and "%" in item["reason"]
+    assert value["pairs"][0]["n_models"] == 4
+    code, value, _ = run(*words, "--repair", "columns")
+    assert code == 0
+    assert value["excluded"] == [] and value["pairs"][0]["n_models"] == 5
+    assert value["repaired"][0]["model"] == "vgg16"
+    model = next(m for m in value["models"] if m["name"] == "vgg16")
+    assert model["sets"]["v2"]["accuracy"] > 0.5
+
+
+def _shifted(name, values):
+    return values + 1 if name == "vgg16" else values
+
+
+def _short(name, values):
+    return values[:-1] if name == "vgg16" else values
+
+
+def _random(name, values):
+    return np.random.default_rng(9).integers(0, 10, values.shape) if name == "vgg16" else values
+
+
+def _outside(name, values):
+    return np.where(np.arange(300)[:, None] == 3, 57, values) if name == "vgg16" else values
+
+
+def _negative(name, values):
+    return np.where(np.arange(300)[:, None] == 3, -1, values) if name == "vgg16" else values
+
+
+def _copied(name, values):
+    return predicted(0.6 - 0.1, 50) if name == "vgg16" else values
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "evidence"),
+    [
+        (_shifted, "off_by_one", "-1"),
+        (_short, "wrong_length", "299 predictions for 300 labels"),
+        (_random, "near_chance", "median"),
+        (_outside, "out_of_range", "57"),
+        (_negative, "out_of_range", "-1"),
+    ],
+)
+def test_faults_are_left_out_with_evidence(run, tmp_path, change, reason, evidence):
+    old = write(tmp_path / "old")
+    new = write(tmp_path / "new", 0.1, seed=50, change=change)
+    code, value, _ = run(*command(tmp_path, old, new))
+    assert code == 3
+    (item,) = value["excluded"]
+    assert (item["model"], item["set"], item["kind"]) == ("vgg16", "v2", reason)
+    assert evidence in item["reason"]
+    assert value["pairs"][0]["n_models"] == 4
+
+
+def test_one_file_under_two_names_is_left_out(run, tmp_path):
+    old = write(tmp_path / "old")
+    new = write(tmp_path / "new", 0.1, seed=50)
+    for side in ("old", "new"):
+        np.save(tmp_path / side / "zz_copy.npy", np.load(tmp_path / side / "vgg16.npy"))
+    code, value, _ = run(*command(tmp_path, old, new))
+    assert code == 3
+    assert {(e["model"], e["kind"]) for e in value["excluded"]} == {("zz_copy", "duplicate")}
+
+
+def test_labels_that_count_from_one(run, tmp_path):
+    old = write(tmp_path / "old")
+    new = write(tmp_path / "new", 0.1, seed=50)
+    np.save(new, LABELS + 1)
+    code, value, _ = run(*command(tmp_path, old, new))
+    assert code == 3
+    assert {e["kind"] for e in value["excluded"]} == {"off_by_one"}
+    assert any("count from 1" in text for text in value["warnings"])
+    code, value, _ = run(*command(tmp_path, old, new), "--repair", "offset")
+    assert code == 0 and value["pairs"][0]["n_models"] == 5
+
+
+def test_class_folders_sorted_as_text(run, tmp_path):
+    labels = np.arange(2000) % 100
+    order = np.array(sorted(range(100), key=str))
+    place = np.argsort(order)
+
+    def as_text(name, values):
+        return place[values]
+
+    for name, change in (("old", None), ("new", as_text)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for i, (model, accuracy) in enumerate(MODELS.items()):
+            right = np.random.default_rng(i).random(2000) < accuracy
+            values = np.where(right, labels, (labels + 7) % 100)
+            np.save(folder / f"{model}.npy", change(model, values) if change else values)
+        np.save(tmp_path / f"{name}_labels.npy", labels)
+    code, value, _ = run(
+        *command(tmp_path, tmp_path / "old_labels.npy", tmp_path / "new_labels.npy")
+    )
+    assert code == 3
+    assert {e["kind"] for e in value["excluded"]} == {"class_order"}
+    assert all("sorted as text" in e["reason"] for e in value["excluded"])
+
+
+def test_labels_out_of_range_are_refused_with_their_place(run, tmp_path):
+    old = write(tmp_path / "old")
+    new = write(tmp_path / "new", 0.1, seed=50)
+    labels = LABELS.copy()
+    labels[17] = 12
+    np.save(new, labels)
+    code, value, err = run(*command(tmp_path, old, new))
+    assert code == 2 and value["exit_code"] == 2
+    assert "12 at item 17" in err
+    np.save(new, np.where(np.arange(300) == 4, -1, LABELS))
+    code, _, err = run(*command(tmp_path, old, new))
+    assert code == 2 and "-1 at item 4" in err
+
+
+def test_names_that_differ_in_spelling_and_names_that_do_not_match(run, tmp_path):
+    old = write(tmp_path / "old")
+    spelled = {"AlexNet_predictions": 0.6, "ResNet-50": 0.7, "VGG_16": 0.75, "ViT-B": 0.8,
+               "wrn": 0.9}  # fmt: skip
+    new = write(tmp_path / "new", 0.1, models=spelled, seed=50)
+    words = command(tmp_path, old, new)
+    code, value, _ = run(*words)
+    assert code == 3
+    assert value["pairs"][0]["n_models"] == 4
+    assert {(e["model"], e["set"], e["kind"]) for e in value["excluded"]} == {
+        ("wrn", "v2", "unmatched"),
+        ("wide-resnet", "v2", "unmatched"),
+    }
+    assert any("ResNet-50" in text and "resnet_50" in text for text in value["warnings"])
+    code, value, _ = run(*words, "--rename", "wrn=wide-resnet")
+    assert code == 0 and value["pairs"][0]["n_models"] == 5
+
+
+def test_a_baseline_and_effective_robustness_with_each_model_left_out(run, two, tmp_path):
+    (tmp_path / "baseline.txt").write_text("AlexNet\nresnet-50\nvgg16\n\nvit_b\n")
+    code, value, err = run(*two, "--baseline", tmp_path / "baseline.txt", "--scale", "linear")
+    assert code == 0, err
+    (pair,) = value["pairs"]
+    assert (pair["n_models"], pair["n_baseline"]) == (5, 4)
+    points = {
+        m["name"]: [m["sets"][s]["accuracy"] for s in ("original", "v2")] for m in value["models"]
+    }
+    for model, item in pair["effective_robustness"].items():
+        others = [points[n] for n in points if n not in (model, "wide-resnet")]
+        slope, intercept = np.polyfit(*np.array(others).T, 1)
+        x, y = points[model]
+        assert item["rho"] == pytest.approx(y - slope * x - intercept, abs=1e-9)
+        assert item["ci"][0] < item["ci"][1]
+    (tmp_path / "baseline.txt").write_text("nobody\n")
+    code, _, err = run(*two, "--baseline", tmp_path / "baseline.txt")
+    assert code == 2 and "baseline" in err
+
+
+def test_equivalence_pairs_groups_and_humans(run, two, tmp_path):
+    np.savetxt(tmp_path / "groups.txt", np.arange(300) // 10, fmt="%d")
+    np.savetxt(tmp_path / "pairs.txt", np.arange(300)[::-1], fmt="%d")
+    code, value, err = run(
+        *two, "--margin", 30, "--pairs", tmp_path / "pairs.txt",
+        "--groups", f"v2={tmp_path / 'groups.txt'}", "--human", "vit*",
+    )  # fmt: skip
+    assert code == 0, err
+    (pair,) = value["pairs"]
+    assert pair["equivalence"]["equivalent"] is True
+    assert (pair["n_models"], pair["humans"]) == (4, ["vit_b"])
+    assert pair["paired"]["n"] == 300
+    old, new = (np.load(tmp_path / side / "vgg16.npy") for side in ("old", "new"))
+    gap = (old[::-1] == LABELS[::-1]).mean() - (new == LABELS).mean()
+    assert pair["paired"]["models"]["vgg16"]["gap"] == pytest.approx(gap)
+    code, _, err = run(*two, "--groups", tmp_path / "groups.txt")
+    assert code == 2 and "--groups NAME=" in err
+
+
+# Degenerate input
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_models(run, tmp_path, count):
+    models = dict(list(MODELS.items())[:count])
+    old = write(tmp_path / "old", models=models)
+    new = write(tmp_path / "new", 0.1, models=models, seed=50)
+    code, value, _ = run(*command(tmp_path, old, new))
+    (pair,) = value["pairs"]
+    assert code == 0 and pair["n_models"] == count
+    assert pair["mean_drop"] is not None and value["warnings"]
+    if count == 1:
+        assert pair["fits"] == {"linear": None, "probit": None, "logit": None}
+        assert pair["spearman"] is None and pair["kendall_tau_b"] is None
+        assert pair["inversions"]["pairs"] == 0
+    else:
+        assert pair["fits"]["linear"]["ci"]["models"] is None
+        assert pair["effective_robustness"]["alexnet"]["rho"] is None
+
+
+def test_equal_accuracies(run, tmp_path):
+    def same(name, values):
+        return predicted(0.8, 3)
+
+    old, new = (write(tmp_path / side, change=same) for side in ("old", "new"))
+    code, value, _ = run(*command(tmp_path, old, new))
+    assert code in (0, 3)
+    (pair,) = value["pairs"]
+    assert pair["fits"]["linear"] is None and pair["spearman"] is None
+    assert pair["inversions"]["inverted"] == 0
+    assert value["warnings"]
+
+
+@pytest.mark.parametrize("extreme", [0, 1])
+def test_accuracies_of_zero_and_one(run, tmp_path, extreme):
+    def pushed(name, values):
+        if name == "vgg16":
+            return (LABELS if extreme else (LABELS + 3) % 10)[:, None]
+        return values
+
+    old = write(tmp_path / "old", change=pushed)
+    new = write(tmp_path / "new", 0.1, seed=50, change=pushed)
+    code, value, _ = run(*command(tmp_path, old, new))
+    model = {m["name"]: m for m in value["models"]}.get("vgg16")
+    if model is None:  # never right where others are: left out, with the evidence
+        assert extreme == 0 and code == 3
+    else:
+        assert model["sets"]["v2"]["accuracy"] == extreme
+        assert value["pairs"][0]["fits"]["logit"]["n_clipped"] == 1
+        assert any("half an item" in text for text in value["warnings"])
+
+
+def test_one_item(run, tmp_path):
+    labels = np.array([3])
+    old = write(tmp_path / "old", labels=labels)
+    new = write(tmp_path / "new", labels=labels, seed=50)
+    code, value, _ = run(*command(tmp_path, old, new))
+    assert code == 0
+    assert value["models"][0]["sets"]["v2"]["n"] == 1
+
+
+def test_an_empty_folder_and_things_that_are_not_there(run, two, tmp_path):
+    (tmp_path / "empty").mkdir()
+    words = [tmp_path / "empty" if w == tmp_path / "old" else w for w in two]
+    code, value, err = run(*words)
+    assert code == 2 and "no predictions" in err and value["exit_code"] == 2
+    words = [tmp_path / "nowhere" if w == tmp_path / "old" else w for w in two]
+    assert run(*words)[0] == 2
+    code, _, err = run("analyze")
+    assert code == 2 and "original" in err
+    code, _, err = run("analyze", "--original", tmp_path / "old")
+    assert code == 2 and "--labels-original" in err
+    assert run(*two, "--labels-new", "v3=x")[0] == 2
+
+
+# Tables
+
+
+def table(path, header, rows):
+    with path.open("w", newline="") as handle:
+        csv.writer(handle).writerows([header, *rows])
+    return path
+
+
+ROWS = [
+    (model, name, round(300 * (accuracy - drop)), 300)
+    for model, accuracy in MODELS.items()
+    for name, drop in (("Original", 0.0), ("V2", 0.1 * accuracy))
+]
+
+
+def test_a_table_of_counts_in_any_order_and_spelling(run, tmp_path):
+    rows = [(n, f" {name} ", k, model) for model, name, k, n in ROWS]
+    path = table(tmp_path / "t.csv", ("N", " Test Set", "Correct ", "Model"), rows)
+    code, value, err = run("analyze", path, "--original", "original", "--resamples", 200)
+    assert code == 0, err
+    (pair,) = value["pairs"]
+    assert (pair["original"], pair["new"], pair["n_models"]) == ("Original", "V2", 5)
+    assert pair["inversions"]["resolved"] is None
+    assert pair["fits"]["logit"]["ci"]["images"] is not None
+    assert any("only totals" in text for text in value["warnings"])
+    assert value["models"][0]["sets"]["V2"]["correct"] == round(300 * 0.54)
+
+
+def test_a_table_of_scores_in_percent_and_one_column_a_set(run, tmp_path):
+    rows = [(m, n, f"{100 * k / 300:.2f}%") for m, n, k, _ in ROWS]
+    path = table(tmp_path / "t.csv", ("model", "dataset", "accuracy"), rows)
+    code, value, err = run("analyze", path, "--original", "Original", "--resamples", 200)
+    assert code == 0, err
+    fit = value["pairs"][0]["fits"]["linear"]
+    assert fit["slope"] == pytest.approx(0.9, abs=0.02)
+    assert fit["ci"]["images"] is None and fit["ci"]["models"] is not None
+    assert value["models"][0]["sets"]["V2"]["n"] is None
+    wide = [(m, 100 * a, 90 * a) for m, a in MODELS.items()]
+    path = table(tmp_path / "w.csv", ("Model", "CIFAR-10", "CIFAR-10.1"), wide)
+    code, value, err = run("analyze", path, "--original", "cifar-10", "--resamples", 200)
+    assert code == 0, err
+    assert value["pairs"][0]["new"] == "CIFAR-10.1"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "parquet"])
+def test_per_item_scores(run, tmp_path, kind):
+    import pandas as pd
+
+    rng = np.random.default_rng(1)
+    rows = [
+        (model, name, f"q{i}", float(np.clip(rng.beta(8 * a, 8 * (1 - a)) - d, 0, 1)))
+        for model, a in MODELS.items()
+        for name, d in (("original", 0), ("new", 0.05))
+        for i in range(60)
+    ]
+    frame = pd.DataFrame(rows, columns=["Model", "Test_Set", "Item", "Score"])
+    path = tmp_path / f"t.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_json(path, orient="records", lines=kind == "jsonl")
+    code, value, err = run("analyze", path, "--original", "original", "--resamples", 300)
+    assert code == 0, err
+    item = value["models"][0]["sets"]["new"]
+    mine = frame[(frame.Model == "alexnet") & (frame.Test_Set == "new")].Score
+    assert item["accuracy"] == pytest.approx(mine.mean(), abs=1e-9)
+    assert item["ci"][0] < item["accuracy"] < item["ci"][1]
+    assert value["pairs"][0]["fits"]["linear"]["ci"]["both"] is not None
+
+
+def test_errors_where_lower_is_better_and_rows_that_do_not_agree(run, tmp_path):
+    rows = [(m, n, 1 - k / 300) for m, n, k, _ in ROWS] + [("vgg16", "V2", 0.5)]
+    path = table(tmp_path / "t.csv", ("model", "test_set", "error"), rows)
+    code, value, _ = run("analyze", path, "--original", "Original", "--resamples", 200)
+    assert code == 3
+    assert value["excluded"][0]["model"] == "vgg16"
+    model = next(m for m in value["models"] if m["name"] == "vit_b")
+    assert model["sets"]["Original"]["accuracy"] == pytest.approx(0.8)
+
+
+def test_a_metric_that_is_no_fraction_has_the_linear_scale_only(run, tmp_path):
+    rows = [(m, n, 40 + k) for m, n, k, _ in ROWS]
+    path = table(tmp_path / "t.csv", ("model", "test_set", "score"), rows)
+    code, value, _ = run("analyze", path, "--original", "Original", "--resamples", 200)
+    assert code == 0
+    fits = value["pairs"][0]["fits"]
+    assert fits["linear"] is not None and fits["logit"] is None and fits["probit"] is None
+
+
+def test_tables_that_cannot_be_used(run, tmp_path):
+    path = table(tmp_path / "t.csv", ("a", "b"), [("x", "y")])
+    code, _, err = run("analyze", path, "--original", "x")
+    assert code == 2 and "a, b" in err
+    path = table(tmp_path / "u.csv", ("model", "test_set", "score"), [("m", "old", 0.5)])
+    code, _, err = run("analyze", path, "--original", "new")
+    assert code == 2 and "old" in err
+    assert run("analyze", path, "--original", "old")[0] == 2
+    assert run("analyze", tmp_path / "none.csv", "--original", "old")[0] == 2
+    (tmp_path / "empty.csv").write_text("")
+    assert run("analyze", tmp_path / "empty.csv", "--original", "old")[0] == 2
+
+
+def test_power(run):
+    code, value, _ = run("power", "--accuracy", 93, "--images", 2021, "--original", 10_000)
+    assert code == 0 and round(100 * value["gap"], 2) == 1.74
+    code, value, _ = run("power", "--accuracy", 0.76, "--gap", 1.31, "--original", 50_000)
+    assert code == 0 and abs(value["n_new"] - 10_000) < 30
+    code, text, _ = run("power", "--accuracy", 0.76, "--gap", 0.1, "--original", 50_000,
+                        as_json=False)  # fmt: skip
+    assert code == 0 and "too small" in text
+    assert run("power", "--accuracy", 93)[0] == 2
+    assert run("power", "--accuracy", 93, "--images", 0)[0] == 2
