@@ -26,6 +26,7 @@ check: $(VENV)/.installed-test
 
 schema: $(VENV)/.installed-test
 	$(BIN)/python db/write_schema.py
+	$(BIN)/python docs/write_crowd_api.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
