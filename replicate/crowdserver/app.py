@@ -43,8 +43,29 @@ def build_app(
         rate: Requests a second of one person on average; None for as many as they like.
         access_log: Takes a line for each request; None for no log.
     """
+    app = Starlette(
+        routes=routes_of(site),
+        exception_handlers={
+            WorkerError: _worker_error,
+            HTTPException: _http_error,
+            DBAPIError: _database_error,
+            Exception: _fault,
+        },
+    )
+    # Without this a path with a slash too many would be answered with the Host that the request
+    # names: a link to us could lead anywhere.
+    app.router.redirect_slashes = False
+    return guarded(app, lambda inner: _Images(inner, site), site, rate, access_log)
+
+
+def routes_of(site: Site) -> list[Route]:
+    """All addresses of the server.
+
+    Args:
+        site: Its state.
+    """
     pages = WorkerPages(site)
-    routes = [
+    routes: list[Route] = [
         Route("/", _requester(site), methods=["POST"]),
         Route("/", _front, methods=["GET"]),
         Route("/health", Health(site).answer, methods=["GET"]),
@@ -66,19 +87,7 @@ def build_app(
             Route("/sandbox/clock", _move_clock(site.clock), methods=["POST"]),
             Route("/sandbox/faults", _plan_faults(site.faults), methods=["POST"]),
         ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={
-            WorkerError: _worker_error,
-            HTTPException: _http_error,
-            DBAPIError: _database_error,
-            Exception: _fault,
-        },
-    )
-    # Without this a path with a slash too many would be answered with the Host that the request
-    # names: a link to us could lead anywhere.
-    app.router.redirect_slashes = False
-    return guarded(app, lambda inner: _Images(inner, site), site, rate, access_log)
+    return routes
 
 
 class _Images:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from replicate.base.digests import sha256_bytes
 from replicate.base.files import BlobStore
 from replicate.base.randomness import token
 
@@ -55,7 +56,8 @@ class Pictures:
         except OSError:
             return None
         kind = next((kind for start, kind in _KINDS if data.startswith(start)), None)
-        if kind is None:
+        # A link to another file, or a file that was changed, is not the image of that name.
+        if kind is None or sha256_bytes(data) != digest:
             return None
         found = Picture(data, kind)
         self._keep(digest, found)

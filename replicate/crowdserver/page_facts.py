@@ -7,9 +7,9 @@ from html import unescape
 from replicate.crowdserver.questions import IMAGE
 
 _VALUE = r"""("[^"]*"|'[^']*'|[^\s"'>]+)"""
-_TAG = re.compile(r"<(img|form)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
+_TAG = re.compile(r"<(img|form)\b([^<>]*)>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rf"(?<![\w-])(src|data-slot|data-class-id)\s*=\s*{_VALUE}", re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>([^<]*)</title>", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
 
 
 @dataclass

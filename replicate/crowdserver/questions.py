@@ -12,11 +12,12 @@ _HTML = (
     "{http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd}"
 )
 IMAGE = re.compile(r"replicate-image:([0-9a-f]{64})(?![0-9a-f])")
+# No tag goes over the next "<": otherwise a page of unfinished tags would take seconds to read.
 _ACTION = re.compile(
-    r"""(<form\b[^>]*?\baction\s*=\s*)(["'])[^"'>]*/mturk/externalSubmit\2""", re.IGNORECASE
+    r"""(<form\b[^<>]*?\baction\s*=\s*)(["'])[^"'<>]*/mturk/externalSubmit\2""", re.IGNORECASE
 )
 _ASSIGNMENT = re.compile(
-    r"""<input\b[^>]*?\bname\s*=\s*(["'])assignmentId\1[^>]*>""", re.IGNORECASE
+    r"""<input\b[^<>]*?\bname\s*=\s*(["'])assignmentId\1[^<>]*>""", re.IGNORECASE
 )
 _ANSWERS = (
     "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/"
@@ -115,7 +116,7 @@ def fill_in(html: str, addresses: Sequence[str], submit_to: str, assignment: str
 
 def insert_bar(html: str, bar: str) -> str:
     """Put our own bar at the beginning of a question's body."""
-    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
+    body = re.search(r"<body\b[^<>]*>", html, re.IGNORECASE)
     place = body.end() if body else 0
     return html[:place] + bar + html[place:]
 

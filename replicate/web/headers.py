@@ -12,7 +12,7 @@ COMMON_HEADERS: Mapping[str, str] = {
 }
 
 # For whatever is not a page of ours: it may load and do nothing, and nobody may frame it.
-_EVERYWHERE = (
+EVERYWHERE = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -80,7 +80,7 @@ class CommonHeaders:
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name.lower() for name, _ in message["headers"]}
-                more = [header for header in _EVERYWHERE if header[0] not in there]
+                more = [header for header in EVERYWHERE if header[0] not in there]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from replicate.web.headers import EVERYWHERE
+
 _NAMES = 20_000  # remembered at most; who has paused long enough is forgotten first
 _GUESSED = (403, 404)  # what a guess of an address or of a key is answered with
 SHARED = 20  # an address may ask this many times as often as a person, for many may share it
@@ -147,6 +149,7 @@ async def refuse(scope: Scope, send: Send, wait: float) -> None:
         (b"content-type", kind),
         (b"content-length", str(len(content)).encode()),
         (b"retry-after", str(seconds).encode()),
+        *EVERYWHERE,
     ]
     await send({"type": "http.response.start", "status": 429, "headers": headers})
     await send({"type": "http.response.body", "body": content})

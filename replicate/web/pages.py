@@ -35,5 +35,6 @@ def page(folder: Path, name: str, status: int = 200, **values: Any) -> HTMLRespo
         **values: What is filled in.
     """
     html = environment(folder).get_template(name).render(status=status, **values)
-    headers = {**COMMON_HEADERS, "content-security-policy": PAGE_POLICY}
+    # The second is for browsers that do not know frame-ancestors.
+    headers = {**COMMON_HEADERS, "content-security-policy": PAGE_POLICY, "x-frame-options": "DENY"}
     return HTMLResponse(html, status_code=status, headers=headers)
