@@ -1,17 +1,22 @@
-"""What a worker answered: from the submitted XML to one vote for each place on the page."""
+"""What a worker answered: from the submitted XML to one vote a slot."""
 
-import json
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from replicate.base.errors import ItemError
 from replicate.crowd.composition import Slot
+from replicate.crowd.submissions import (
+    ANSWER,
+    dwell_of,
+    form_fields,
+    json_answer,
+    plain_slots,
+    slot_list,
+    times_of,
+)
 
 Vote = Literal["yes", "no", "broken", "not_shown"]
-MAX_ANSWER = 200_000
-VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Answer:
         none: Whether "None of these" was said.
         order: Slot ids in the order in which they were shown; empty when it is not known.
         times: Milliseconds from the page's start to the last tick, by slot id.
+        dwell: Milliseconds from the page's start to its submission; None when not known.
     """
 
     selected: tuple[str, ...]
@@ -31,39 +37,37 @@ class Answer:
     none: bool
     order: tuple[str, ...]
     times: Mapping[str, float]
+    dwell: float | None = None
 
 
 def parse_answer(xml: str) -> Answer:
-    """Read a QuestionFormAnswers document whose field ``answer`` holds our JSON.
+    """Read a submission of a page that asks to select images.
+
+    With scripts, a page sends one field ``answer`` that holds our JSON, and nothing else counts.
+    Without, its form sends ``answer`` empty, the fields ``selected`` and ``broken`` (a value for
+    each ticked slot), ``none`` if that is ticked, and ``order``, which the crowd server fills in;
+    no times are known then. Such a form with nothing ticked at all says nothing and is refused:
+    "none of these" has to be said. (Our own pages see to that with scripts too; a JSON answer
+    without any mark, from another page, is a no to every image.)
 
     Raises:
         ItemError: With the reason ``empty``, ``too_large``, ``not_xml``, ``no_answer_field``,
-            ``not_json``, ``wrong_version`` or ``wrong_shape``.
+            ``not_json``, ``wrong_version``, ``wrong_shape`` or ``nothing_marked``.
     """
-    if not xml.strip():
-        raise ItemError("empty", "the submission is empty")
-    if len(xml) > MAX_ANSWER:
-        raise ItemError("too_large", f"the submission has {len(xml):,} characters")
-    try:
-        value = json.loads(_field(xml, "answer"))
-    except ValueError as error:
-        raise ItemError("not_json", f"the answer is not JSON: {error}") from error
-    except RecursionError as error:
-        raise ItemError("not_json", "the answer is nested too deeply") from error
-    if not isinstance(value, dict):
-        raise ItemError("wrong_shape", "the answer is not a JSON object")
-    version = value.get("version")
-    if version != VERSION or isinstance(version, bool):
-        raise ItemError("wrong_version", f"the answer has version {version!r}, not {VERSION}")
+    fields = form_fields(xml)
+    value = json_answer(fields)
+    if value is None:
+        return _plain(fields)
     none = value.get("none")
     if not isinstance(none, bool):
         raise ItemError("wrong_shape", "none is neither true nor false")
     return Answer(
-        selected=_ids(value, "selected"),
-        broken=_ids(value, "broken"),
+        selected=slot_list(value, "selected"),
+        broken=slot_list(value, "broken"),
         none=none,
-        order=_ids(value, "order"),
-        times=_times(value.get("times", {})),
+        order=slot_list(value, "order"),
+        times=times_of(value),
+        dwell=dwell_of(value),
     )
 
 
@@ -111,42 +115,11 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
     return votes
 
 
-def _field(xml: str, name: str) -> str:
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        raise ItemError("not_xml", "the submission declares a document type or entities")
-    try:
-        root = ElementTree.fromstring(xml)  # declarations were refused: no entity can expand
-    except ElementTree.ParseError as error:
-        raise ItemError("not_xml", f"the submission is not XML: {error}") from error
-    for answer in root.iter():
-        if _local(answer.tag) != "Answer":
-            continue
-        fields = {_local(child.tag): child.text or "" for child in answer}
-        if fields.get("QuestionIdentifier") == name:
-            return fields.get("FreeText", "")
-    raise ItemError("no_answer_field", f"the submission has no field {name!r}")
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
-
-
-def _ids(value: dict[str, Any], name: str) -> tuple[str, ...]:
-    ids = value.get(name, [])
-    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
-        raise ItemError("wrong_shape", f"{name} is not a list of slot ids")
-    if len(set(ids)) != len(ids):
-        raise ItemError("wrong_shape", f"{name} names a slot twice")
-    return tuple(ids)
-
-
-def _times(value: Any) -> dict[str, float]:
-    if not isinstance(value, dict):
-        raise ItemError("wrong_shape", "times is not a mapping of slot ids to milliseconds")
-    times = {}
-    for slot_id, time in value.items():
-        good = isinstance(time, int | float) and not isinstance(time, bool) and 0 <= time < 1e12
-        if not good:
-            raise ItemError("wrong_shape", f"the time of slot {slot_id!r} is not milliseconds")
-        times[slot_id] = float(time)
-    return times
+def _plain(fields: Mapping[str, list[str]]) -> Answer:
+    marks: dict[str, Any] = {name: plain_slots(fields, name) for name in ("selected", "broken")}
+    none = any(value.strip() for value in fields.get("none", []))
+    if not none and not any(marks.values()):
+        if ANSWER not in fields:
+            raise ItemError("no_answer_field", f"the submission has no field {ANSWER!r}")
+        raise ItemError("nothing_marked", "nothing is marked, and 'none of these' is not said")
+    return Answer(**marks, none=none, order=plain_slots(fields, "order"), times={})

@@ -1,17 +1,16 @@
 """HIT pages: a template from `mturk_templates/`, filled in and wrapped as question XML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, UndefinedError
-
-from replicate.base.errors import ItemError, MissingError, UsageError
-from replicate.base.resources import data_dir
+from replicate.base.errors import ItemError, UsageError
 from replicate.crowd.composition import HitPlan
+from replicate.crowd.templates import check_page, fill
 
 MAX_QUESTION_BYTES = 65_535
 IMAGE_SCHEME = "replicate-image:"
+SELECT, PAIR, IMAGE = "select-images.html.j2", "judge-pair.html.j2", "judge-image.html.j2"
 _SCHEMA = (
     "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd"
 )
@@ -23,12 +22,19 @@ class PageText:
 
     Attributes:
         class_id: The class's id; pages name it in ``data-class-id``.
-        class_name: What workers look for.
-        question: The question; the class's name follows it.
+        class_name: What workers look for; it follows the question. Empty where the question is
+            whole without it ("Is this the same photo?").
+        question: The question.
         synonyms: Other names of the class.
         gloss: A definition, or an empty text.
         links: Further reading, as (text, address).
         photographs_only: Whether to ask for photographs only, no drawings or paintings.
+        consent: What workers are told about the study before they begin; empty lines part
+            paragraphs.
+        contact: Whom they can ask: an address or a name.
+        instructions: The study's own lines, added to the instructions.
+        language: Which words the page says: those of ``words.<language>.toml``.
+        own: A digest of the study's own template and words; empty where it has none.
     """
 
     class_id: str
@@ -38,11 +44,16 @@ class PageText:
     gloss: str = ""
     links: tuple[tuple[str, str], ...] = ()
     photographs_only: bool = True
+    consent: str = ""
+    contact: str = ""
+    instructions: tuple[str, ...] = ()
+    language: str = "en"
+    own: str = ""
 
     @property
     def title(self) -> str:
         """The page's title."""
-        return f"{self.question} {self.class_name}?"
+        return f"{self.question} {self.class_name}?" if self.class_name else self.question
 
 
 def image_address(digest: str) -> str:
@@ -58,7 +69,8 @@ def render_page(
     plan: HitPlan,
     text: PageText,
     displays: Mapping[str, str],
-    template: str = "select-images.html.j2",
+    template: str = SELECT,
+    folder: Path | None = None,
 ) -> str:
     """The HTML of a page.
 
@@ -69,30 +81,47 @@ def render_page(
         plan: The page.
         text: Its words.
         displays: The SHA-256 of the display copy of each image id.
-        template: The file in ``mturk_templates/``.
+        template: A file in the study's folder or in ``mturk_templates/``.
+        folder: The study's folder; None for the packed templates alone.
 
     Raises:
         ItemError: With reason ``no_display_copy``: an image has none.
-        UsageError: The template is not there, or uses a name that pages do not have.
+        UsageError: The template is not there, uses a name that pages do not have, or lacks what
+            the server needs.
     """
-    slots = []
+    shown = []
     for slot in plan.slots:
         if slot.image_id not in displays:
             raise ItemError("no_display_copy", f"image {slot.image_id} has no display copy")
-        slots.append({"id": slot.slot_id, "src": image_address(displays[slot.image_id])})
-    try:
-        page = _environment().get_template(template)
-        return page.render(**text.__dict__, title=text.title, slots=slots)
-    except TemplateNotFound as error:
-        raise MissingError(
-            f"There is no page template {error.name!r}.",
-            "Name a file of mturk_templates/ in [label] template, such as select-images.html.j2.",
-        ) from error
-    except UndefinedError as error:
-        raise UsageError(
-            f"The page template {template!r} uses a name that pages do not have: {error}.",
-            f"Pages have: {', '.join(sorted(_names()))}.",
-        ) from error
+        shown.append((slot.slot_id, displays[slot.image_id]))
+    return _render(shown, text, template, folder)
+
+
+def render_pair(text: PageText, first: str, second: str, folder: Path | None = None) -> str:
+    """The HTML of a page that asks whether two images are the same photo.
+
+    Its answer is read by `replicate.crowd.judgements.parse_judgement` with `PAIR_VERDICTS`.
+
+    Args:
+        text: Its words; ``question`` is whole, ``class_name`` empty.
+        first: The SHA-256 of an image's display copy: slot ``i01``.
+        second: That of the other: slot ``i02``. Which is on the left is drawn per assignment.
+        folder: The study's folder, for its own template or words.
+    """
+    return _render([("i01", first), ("i02", second)], text, PAIR, folder)
+
+
+def render_image(text: PageText, image: str, folder: Path | None = None) -> str:
+    """The HTML of a page that asks about one image.
+
+    Its answer is read by `replicate.crowd.judgements.parse_judgement` with `IMAGE_VERDICTS`.
+
+    Args:
+        text: Its words.
+        image: The SHA-256 of the image's display copy: slot ``i01``.
+        folder: The study's folder, for its own template or words.
+    """
+    return _render([("i01", image)], text, IMAGE, folder)
 
 
 def html_question(html: str, frame_height: int = 0) -> str:
@@ -120,16 +149,11 @@ def html_question(html: str, frame_height: int = 0) -> str:
     return xml
 
 
-def _names() -> set[str]:
-    return {*PageText.__dataclass_fields__, "title", "slots"}
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(data_dir("mturk_templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _render(
+    shown: Sequence[tuple[str, str]], text: PageText, template: str, folder: Path | None
+) -> str:
+    slots = [{"id": slot, "src": image_address(digest)} for slot, digest in shown]
+    values = {**text.__dict__, "title": text.title, "slots": slots}
+    html = fill(template, values, text.language, folder)
+    check_page(html, template, [slot for slot, _ in shown])
+    return html

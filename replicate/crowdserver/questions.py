@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from replicate.crowdserver.arrangement import arrange
 from replicate.crowdserver.errors import ApiError, bad_value
 
+NOT_YET = "ASSIGNMENT_ID_NOT_AVAILABLE"  # the protocol's word for a preview
 _HTML = (
     "{http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd}"
 )
@@ -94,24 +96,29 @@ def image_digests(html: str) -> list[str]:
     return IMAGE.findall(html)
 
 
-def fill_in(html: str, addresses: Sequence[str], submit_to: str, assignment: str) -> str:
+def fill_in(
+    html: str, addresses: Sequence[str], submit_to: str, assignment: str, seen: bool = False
+) -> str:
     """A question's HTML as one worker gets it.
 
     The images have this assignment's own addresses, and the form is ready to be posted even by
-    a client without scripts: its action and its ``assignmentId`` are filled in.
+    a client without scripts: its action and its ``assignmentId`` are filled in, and what the page
+    asks for (`replicate.crowdserver.arrangement`) is done.
 
     Args:
         html: The question's HTML.
         addresses: The address of each image, in the page's order.
         submit_to: The address of this server.
-        assignment: The assignment's id.
+        assignment: The assignment's id; `NOT_YET` in a preview.
+        seen: Whether the worker has sent in such work before.
     """
     action, field = escape(f"{submit_to}/mturk/externalSubmit"), escape(assignment)
     hidden = f'<input type="hidden" name="assignmentId" value="{field}">'
     following = iter(addresses)
     html = IMAGE.sub(lambda _: next(following), html)
     html = _ACTION.sub(lambda match: f"{match[1]}{match[2]}{action}{match[2]}", html)
-    return _ASSIGNMENT.sub(lambda _: hidden, html)
+    html = _ASSIGNMENT.sub(lambda _: hidden, html)
+    return arrange(html, None if assignment == NOT_YET else assignment, seen)
 
 
 def insert_bar(html: str, bar: str) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from replicate.crowdserver import workers
 from replicate.crowdserver.context import Context
-from replicate.crowdserver.questions import fill_in, insert_bar
+from replicate.crowdserver.questions import NOT_YET, fill_in, insert_bar
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.states import DONE, OPEN
 from replicate.crowdserver.worker_session import COOKIE, check_form, signed_in
@@ -19,7 +19,6 @@ from replicate.web.pages import environment, page
 from replicate.web.signing import form_token, signed
 
 YEAR = 365 * 86_400
-NOT_YET = "ASSIGNMENT_ID_NOT_AVAILABLE"  # the protocol's word for a preview
 MAX_DRAFT = 20_000
 # What a preview shows in place of each image: who could look first would choose the easy pages.
 _PLACEHOLDER = (
@@ -116,6 +115,7 @@ class WorkerPages:
         with self._site.context() as context:
             worker = self._worker(request, context)
             row = workers.task(context, assignment, worker)
+            seen = workers.seen_before(context, worker, row.hit_id)
             now = context.now
         if row.state in DONE:
             return _go("/worker?saved=1")
@@ -132,7 +132,7 @@ class WorkerPages:
                 draft=_script_json(row.draft or "null"),
             )
         )
-        filled = fill_in(html, addresses, origin, assignment)
+        filled = fill_in(html, addresses, origin, assignment, seen)
         return _question(insert_bar(filled, bar), origin, framed=False)
 
     async def ask_back(self, request: Request) -> Response:

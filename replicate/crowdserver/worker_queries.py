@@ -63,6 +63,19 @@ FINISHED = select(func.count()).where(
     Assignment.worker_id == bindparam("worker"), Assignment.state.in_(DONE)
 )
 
+# Whether a worker has sent in another HIT of the same type.
+_TYPE = select(Hit.hit_type_id).where(Hit.hit_id == bindparam("hit")).scalar_subquery()
+SEEN = (
+    select(Assignment.hit_id)
+    .join(Hit, Hit.hit_id == Assignment.hit_id)
+    .where(
+        Assignment.worker_id == bindparam("worker"),
+        Assignment.state.in_(DONE),
+        Hit.hit_type_id == _TYPE,
+    )
+    .limit(1)
+)
+
 # Of a HIT: its question, and what decides whether it can be taken up.
 QUESTION = select(Hit.question).where(Hit.hit_id == bindparam("hit"), Hit.disposed == 0)
 TO_ACCEPT = (

@@ -8,6 +8,7 @@ from sqlalchemy import Row, Update
 from replicate.crowdserver import names
 from replicate.crowdserver import worker_queries as queries
 from replicate.crowdserver.admin import token_hash
+from replicate.crowdserver.arrangement import says_nothing
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.eligibility import forbidden, obstacles
 from replicate.crowdserver.questions import answers_xml
@@ -149,6 +150,12 @@ def finished(context: Context, worker: str) -> int:
     return int(context.connection.execute(queries.FINISHED, {"worker": worker}).scalar_one())
 
 
+def seen_before(context: Context, worker: str, hit_id: str) -> bool:
+    """Whether a worker has sent in a HIT of the same type, and so knows what it is about."""
+    found = context.connection.execute(queries.SEEN, {"worker": worker, "hit": hit_id})
+    return found.first() is not None
+
+
 def accept(context: Context, worker: str, hit_id: str) -> str:
     """Take up a HIT; taking up one that is being worked on goes on with it.
 
@@ -256,6 +263,12 @@ def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) 
     row = task(context, assignment_id)
     if not fields:
         raise WorkerError(400, "Nothing was sent", "The page sent no answer. Please try again.")
+    if row.state == OPEN and says_nothing(fields):
+        raise WorkerError(
+            400,
+            "Nothing is marked",
+            "Go back to the page. If no image fits, tick “None of these”, then submit again.",
+        )
     answer = answers_xml(fields)
     if row.state in DONE:
         if row.answer == answer:

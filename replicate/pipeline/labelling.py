@@ -89,13 +89,35 @@ class LabelConfig(Table):
         "REPLICATE_CROWD_URL overrides it.",
     )
     folder: str = Field("labels", description="files: the folder of batches, in the study.")
-    template: str = Field("select-images.html.j2", description="The page, in mturk_templates/.")
+    template: str = Field(
+        "select-images.html.j2",
+        pattern=r"^[\w-][\w.-]*$",
+        description="The page: a file beside this one, or in mturk_templates/.",
+    )
+    language: str = Field(
+        "en",
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        description="What language the page speaks: the words of words.<language>.toml, beside "
+        "this file or in mturk_templates/.",
+    )
     question: str = Field(
         "Which of these images contain at least one object of type",
         description="The question; the class's names follow it.",
     )
     photographs_only: bool = Field(
         True, description="Ask workers to select photographs only, no drawings or paintings."
+    )
+    consent: str = Field(
+        "",
+        max_length=8000,
+        description="What workers read about the study above the work: purpose, risks, data kept. "
+        "Plain text; an empty line begins a paragraph; addresses become links.",
+    )
+    contact: str = Field("", max_length=500, description="Whom workers can ask, shown below it.")
+    instructions: tuple[str, ...] = Field((), description="Lines added to the page's instructions.")
+    links: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further reading: text = address; {name} and {id} in it become the class's.",
     )
     candidates: int = Field(42, ge=1, description="Candidates a HIT.")
     positive: int = Field(

@@ -235,7 +235,9 @@ class _Person:
                 f"The page {page.url} has no form, or does not say which class it asks for."
             )
         answer = self._judge(page, found, class_id)
-        fields = {**sheet.hidden, "answer": json.dumps(answer)}
+        # As the page's own script does: what is for browsers without scripts stays out.
+        fields = {name: value for name, value in sheet.hidden.items() if name != "order"}
+        fields["answer"] = json.dumps(answer)
         sent = browser.post(urljoin(page.url, sheet.action), fields)
         if sent.status != 200:
             return False

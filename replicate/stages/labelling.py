@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import func, select
 
@@ -14,6 +15,7 @@ from replicate.crowd.mturk import MTurkProvider
 from replicate.crowd.pages import PageText
 from replicate.crowd.providers import HitTerms, Provider
 from replicate.crowd.registry import ProviderSettings, factory
+from replicate.crowd.templates import own_digest
 from replicate.stages.common import Context
 from replicate.stages.crowds import (
     builtin_mode,
@@ -119,16 +121,33 @@ def hit_terms(study: Study) -> HitTerms:
 
 
 def page_text(study: Study, wanted: StudyClass) -> PageText:
-    """The words of the pages of one class."""
+    """The words of the pages of one class.
+
+    Raises:
+        MissingError: `[label] template` names no template.
+    """
     label = study.pipeline.label
+    values = {"{name}": quote(wanted.name), "{id}": quote(wanted.class_id)}
     return PageText(
         class_id=wanted.class_id,
         class_name=wanted.name,
         question=label.question,
         synonyms=wanted.synonyms,
         gloss=wanted.gloss,
+        links=tuple((text, _filled(link, values)) for text, link in sorted(label.links.items())),
         photographs_only=label.photographs_only,
+        consent=label.consent,
+        contact=label.contact,
+        instructions=label.instructions,
+        language=label.language,
+        own=own_digest(label.template, label.language, study.root),
     )
+
+
+def _filled(link: str, values: dict[str, str]) -> str:
+    for place, value in values.items():
+        link = link.replace(place, value)
+    return link
 
 
 def worker_key(study: Study) -> bytes:

@@ -119,7 +119,8 @@ def _publish_one(
         session.get_one(Hit, hit.hit_key).published_at = context.clock.now()
     each = HitPlan(hit.class_id, hit.number, slots, hit.hit_key)
     text = page_text(study, wanted)
-    html = render_page(each, text, displays, study.pipeline.label.template)
+    template = study.pipeline.label.template
+    html = render_page(each, text, displays, template, study.root)
     note = f"{study.pipeline.study.name}: {hit.class_id}, page {hit.number + 1}"
     images = tuple((slot.slot_id, displays[slot.image_id]) for slot in slots)
     sheet = Sheet(hit.class_id, text.title, images)

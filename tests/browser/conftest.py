@@ -2,29 +2,42 @@
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
-from support.crowd import Running, client, hit_values, html_question, running
+from support.crowd import Running, client, hit_values, running
 
 from replicate.base.files import BlobStore
 from replicate.base.images import encode_png
-from replicate.base.resources import data_dir
-from replicate.crowd.answers import parse_answer
+from replicate.crowd.answers import answer_votes, parse_answer
+from replicate.crowd.composition import HitPlan, Slot
+from replicate.crowd.pages import PageText, html_question, render_page
 from replicate.crowdserver.admin import invite
 
 CLASS = "goldfish <b>&\"'"
+TEXT = PageText(
+    class_id="n01443537",
+    class_name=CLASS,
+    question="Which of these images contain at least one",
+    synonyms=("Carassius auratus",),
+    gloss="small golden or orange-red freshwater fishes used as pond or aquarium pets",
+    links=(("Wikipedia", "https://en.wikipedia.org/wiki/Goldfish"), ("no", "javascript:1")),
+    consent="We look at how people see images. You can stop at any time.\n\nNo names are kept.",
+    contact="Ann Example, ann@lab.example",
+)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+@contextmanager
+def browser(scripts: bool = True) -> Iterator[Any]:
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
@@ -33,10 +46,31 @@ def chromium() -> Iterator[Any]:
     options.binary_location = shutil.which("chromium") or ""
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
+    # A headless browser has no mouse: say that it has one, as the pages look then.
+    mouse = "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"
+    options.add_argument(f"--blink-settings={mouse}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    if not scripts:
+        off = {"profile.managed_default_content_settings.javascript": 2}
+        options.add_experimental_option("prefs", off)
     driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with browser() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def plain_chromium() -> Iterator[Any]:
+    """A Chromium in which no page's script runs."""
+    with browser(scripts=False) as driver:
+        yield driver
 
 
 def digit_like(number: int) -> np.ndarray:
@@ -46,28 +80,11 @@ def digit_like(number: int) -> np.ndarray:
     return np.asarray(small.resize((96, 96), Image.Resampling.BICUBIC))
 
 
-def render(digests: list[str], **changes: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(data_dir("mturk_templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    slots = [{"id": f"i{n:02d}", "src": f"replicate-image:{d}"} for n, d in enumerate(digests, 1)]
-    values = {
-        "class_id": "n01443537",
-        "class_name": CLASS,
-        "question": "Which of these images contain at least one",
-        "title": "Goldfish",
-        "synonyms": ["Carassius auratus"],
-        "gloss": "small golden or orange-red freshwater fishes used as pond or aquarium pets",
-        "links": [("Wikipedia", "https://en.wikipedia.org/wiki/Goldfish"), ("no", "javascript:1")],
-        "photographs_only": True,
-        "slots": slots,
-    }
-    template = environment.get_template("select-images.html.j2")
-    return template.render(**{**values, **changes})
+def select_page(digests: list[str], **changes: Any) -> str:
+    """A page that asks to select images, in slots i01, i02 …"""
+    slots = [Slot(f"i{n:02d}", digest, "candidate") for n, digest in enumerate(digests, 1)]
+    plan = HitPlan("c", 0, tuple(slots), "key")
+    return render_page(plan, replace(TEXT, **changes), {d: d for d in digests})
 
 
 @dataclass
@@ -79,12 +96,30 @@ class Work:
     hit: str
     link: str
 
-    def answer(self) -> Any:
+    def xml(self) -> str:
         found = self.requester.list_assignments_for_hit(HITId=self.hit)["Assignments"]
         assert len(found) == 1
-        assert parse_answer(found[0]["Answer"])
-        text = found[0]["Answer"].partition("<FreeText>")[2].partition("</FreeText>")[0]
-        return json.loads(text)
+        return str(found[0]["Answer"])
+
+    def fields(self) -> dict[str, str]:
+        """What the server has got, by field."""
+        pattern = r"<QuestionIdentifier>(.*?)</QuestionIdentifier><FreeText>(.*?)</FreeText>"
+        return {name: unescape(value) for name, value in re.findall(pattern, self.xml(), re.DOTALL)}
+
+    def answer(self) -> Any:
+        assert parse_answer(self.xml())
+        fields = self.fields()
+        assert list(fields) == ["answer"]  # one field, whatever the plain form has
+        return json.loads(fields["answer"])
+
+    def votes(self) -> dict[str, list[str]]:
+        """The slots that have each vote, as the study reads them."""
+        answer = parse_answer(self.xml())
+        places = [Slot(slot, slot, "candidate") for slot in answer.order]
+        found: dict[str, list[str]] = {}
+        for slot, vote in sorted(answer_votes(answer, places).items()):
+            found.setdefault(vote, []).append(slot)
+        return found
 
 
 @pytest.fixture(scope="session")
@@ -98,14 +133,23 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-def work(crowd: Running, request: pytest.FixtureRequest) -> Work:
-    count = getattr(request, "param", 48)
-    requester = client(crowd)
-    question = html_question(render(crowd.digests[:count]))
-    values = hit_values(question, Title=f"{CLASS}: {request.node.name}", MaxAssignments=1)
-    made = requester.create_hit(**values)["HIT"]
-    link = invite(crowd.db, names=[request.node.name])[0]
-    return Work(crowd, requester, made["HITId"], link)
+def publish(crowd: Running, request: pytest.FixtureRequest) -> Callable[[str], Work]:
+    """Makes a HIT of a page, for a person of this test alone."""
+
+    def make(html: str) -> Work:
+        requester = client(crowd)
+        values = hit_values(html_question(html), MaxAssignments=1, Reward="0.11")
+        values["Title"] = f"{CLASS}: {request.node.name}"
+        made = requester.create_hit(**values)["HIT"]
+        link = invite(crowd.db, names=[request.node.name])[0]
+        return Work(crowd, requester, made["HITId"], link)
+
+    return make
+
+
+@pytest.fixture
+def work(crowd: Running, publish: Callable[[str], Work], request: pytest.FixtureRequest) -> Work:
+    return publish(select_page(crowd.digests[: getattr(request, "param", 48)]))
 
 
 @pytest.fixture(scope="session")

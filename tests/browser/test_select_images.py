@@ -1,7 +1,5 @@
-"""A person does HITs in a real browser: with the mouse, with the keyboard, on a phone."""
+"""A person selects images in a real browser: with the mouse, with the keyboard, on a phone."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,51 +7,22 @@ import pytest
 from support.crowd import hit_values
 
 from .conftest import CLASS, Work
+from .driving import (
+    all_css,
+    complaints,
+    css,
+    finish,
+    focused,
+    overflow,
+    phone,
+    press,
+    start,
+    tap,
+    tile,
+    wait,
+)
 
 pytestmark = pytest.mark.chromium
-
-
-def css(driver: Any, selector: str) -> Any:
-    return driver.find_element("css selector", selector)
-
-
-def all_css(driver: Any, selector: str) -> list[Any]:
-    return list(driver.find_elements("css selector", selector))
-
-
-def wait(test: Callable[[], Any], seconds: float = 10.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := test()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.03)
-    return found
-
-
-def start(driver: Any, work: Work, width: int = 1280, height: int = 860) -> list[str]:
-    """Join and accept; the slots in the order in which they are shown."""
-    driver.set_window_size(width, height)
-    driver.get_log("browser")
-    driver.get(work.link)
-    css(driver, f'li[data-hit-id="{work.hit}"] form button').click()
-    wait(lambda: all_css(driver, "#grid .flag"))
-    wait(lambda: driver.execute_script("return [...document.images].every(i => i.complete)"))
-    return [image.get_attribute("data-slot") for image in all_css(driver, "#grid img")]
-
-
-def tile(driver: Any, slot: str) -> Any:
-    """An image's tile, in the middle of the window."""
-    found = css(driver, f'.tile:has(img[data-slot="{slot}"])')
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
-    return found
-
-
-def complaints(driver: Any) -> list[str]:
-    return [e["message"] for e in driver.get_log("browser") if "favicon" not in e["message"]]
-
-
-def finish(driver: Any) -> None:
-    css(driver, "#send").click()
-    wait(lambda: "Your answer is stored" in driver.page_source)
 
 
 def test_with_the_mouse(chromium: Any, work: Work, screenshots: Path) -> None:
@@ -62,12 +31,24 @@ def test_with_the_mouse(chromium: Any, work: Work, screenshots: Path) -> None:
     assert order != sorted(order)
     assert CLASS in css(chromium, "h1").text
     assert [a.text for a in all_css(chromium, ".about a")] == ["Wikipedia"]
+    names = [box.accessible_name for box in all_css(chromium, "[name=selected]")]
+    assert names == [f"Image {n}" for n in range(1, 49)]
     for slot in ("i03", "i17", "i40", "i05"):
         tile(chromium, slot).find_element("css selector", "label").click()
     tile(chromium, "i05").find_element("css selector", "label").click()  # and off again
     tile(chromium, "i09").find_element("css selector", ".flag").click()
     tile(chromium, "i40").find_element("css selector", ".flag").click()  # selected, then broken
     assert css(chromium, "#count").text == "2 of 48 selected, 2 broken"
+    # Nothing lies over an image that the mouse is not on, but what is marked stays marked.
+    seen = "return getComputedStyle(document.querySelector(arguments[0])).opacity"
+    css(chromium, "h1").click()
+    for selector, opacity in [
+        ('.pick:has([value="i03"]) .mark', "1"),
+        ('.pick:has([value="i05"]) .mark', "0"),
+        ('.flag:has([value="i09"])', "1"),
+        ('.flag:has([value="i03"])', "0"),
+    ]:
+        assert chromium.execute_script(seen, selector) == opacity, selector
     chromium.execute_script("scrollTo(0, 0)")
     chromium.save_screenshot(str(screenshots / "laptop.png"))
     assert complaints(chromium) == []
@@ -83,7 +64,7 @@ def test_with_the_mouse(chromium: Any, work: Work, screenshots: Path) -> None:
 
 
 def test_with_the_keyboard_alone(chromium: Any, work: Work) -> None:
-    from selenium.webdriver import ActionChains, Keys
+    from selenium.webdriver import Keys
 
     order = start(chromium, work)
     wide = chromium.execute_script(
@@ -91,26 +72,57 @@ def test_with_the_keyboard_alone(chromium: Any, work: Work) -> None:
         "return t.filter(x => x.offsetTop === t[0].offsetTop).length"
     )
     assert 6 <= wide <= 9
-
-    def press(*keys: str) -> None:
-        for key in keys:
-            ActionChains(chromium).send_keys(key).perform()
-
-    press(Keys.ARROW_RIGHT, Keys.SPACE)  # the first image
-    press(Keys.ARROW_RIGHT, Keys.ENTER)  # the second
-    press(Keys.ARROW_DOWN, "b")  # below the second: broken
-    press("4")  # the fourth of that row
-    press(Keys.END, Keys.SPACE, Keys.SPACE)  # the last: on and off
-    press(Keys.HOME, Keys.ARROW_UP, Keys.ARROW_LEFT)  # no way out of the grid
-    focused = chromium.switch_to.active_element
-    assert focused.get_attribute("aria-label") == "Image 1"
-    press(Keys.TAB, Keys.TAB)
-    assert chromium.switch_to.active_element.get_attribute("id") == "send"
-    press(Keys.ENTER)
+    press(chromium, Keys.ARROW_RIGHT, Keys.SPACE)  # the first image
+    press(chromium, Keys.ARROW_RIGHT, Keys.SPACE)  # the second
+    press(chromium, Keys.ARROW_DOWN, "b")  # below the second: broken
+    press(chromium, "4")  # the fourth of that row
+    press(chromium, Keys.END, Keys.SPACE, Keys.SPACE)  # the last: on and off
+    press(chromium, Keys.HOME, Keys.ARROW_UP, Keys.ARROW_LEFT)  # no way out of the grid
+    assert focused(chromium) == "Image 1"
+    press(chromium, "n")
+    assert not css(chromium, "#none").is_selected()
+    assert "Some images are selected" in css(chromium, "#notice").text
+    press(chromium, Keys.TAB)
+    assert focused(chromium) == "none"
+    press(chromium, Keys.TAB)
+    assert focused(chromium) == "send"
+    press(chromium, Keys.ENTER)
     wait(lambda: "Your answer is stored" in chromium.page_source)
     answer = work.answer()
     assert answer["selected"] == sorted([order[0], order[1], order[wide + 3]])
     assert answer["broken"] == [order[wide + 1]]
+
+
+def test_an_image_large_over_the_page(chromium: Any, work: Work, screenshots: Path) -> None:
+    from selenium.webdriver import Keys
+
+    order = start(chromium, work)
+    press(chromium, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)
+    box = css(chromium, "#zoom")
+    assert box.is_displayed() and css(chromium, "#zoom-name").text == "Image 2"
+    large, small = css(chromium, "#zoom-image").size, tile(chromium, order[1]).size
+    assert min(large.values()) > 3 * small["width"]
+    press(chromium, Keys.SPACE)
+    assert css(chromium, "#zoom-name").text == "Image 2, selected"
+    assert css(chromium, "#zoom-select").get_attribute("aria-pressed") == "true"
+    chromium.save_screenshot(str(screenshots / "zoom.png"))
+    press(chromium, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "b")
+    assert css(chromium, "#zoom-name").text == "Image 4, broken"
+    press(chromium, Keys.ESCAPE)
+    assert not box.is_displayed()
+    wait(lambda: focused(chromium) == "Image 4")  # that was looked at last
+    press(chromium, Keys.ENTER, Keys.ENTER)
+    assert not box.is_displayed()
+    # with the mouse: the button of a tile, then the buttons below the image
+    tile(chromium, order[6]).find_element("css selector", ".round").click()
+    css(chromium, "#zoom-select").click()
+    press(chromium, Keys.SPACE, Keys.SPACE)  # a mouse's click does not keep the focus
+    for name in ("next", "broken", "previous", "previous", "select", "close"):
+        css(chromium, f"#zoom-{name}").click()
+    assert not box.is_displayed()
+    finish(chromium)
+    assert work.votes()["yes"] == sorted([order[1], order[6], order[5]])
+    assert work.votes()["broken"] == sorted([order[3], order[7]])
 
 
 def test_nothing_selected_needs_none_of_these(chromium: Any, work: Work) -> None:
@@ -119,9 +131,9 @@ def test_nothing_selected_needs_none_of_these(chromium: Any, work: Work) -> None
     assert "None of these" in css(chromium, "#notice").text
     assert all_css(chromium, "#grid")  # still there
     css(chromium, "#none").click()
-    assert css(chromium, "#none").get_attribute("aria-pressed") == "true"
+    assert css(chromium, "#none").is_selected()
     tile(chromium, "i01").find_element("css selector", "label").click()
-    assert css(chromium, "#none").get_attribute("aria-pressed") == "false"
+    assert not css(chromium, "#none").is_selected()
     tile(chromium, "i01").find_element("css selector", "label").click()
     css(chromium, "#none").click()
     finish(chromium)
@@ -138,7 +150,7 @@ def test_a_closed_tab_is_taken_up_again(chromium: Any, work: Work) -> None:
     chromium.get("about:blank")
     chromium.get(work.server.worker_url)
     css(chromium, 'li[data-state="running"] form button').click()
-    wait(lambda: all_css(chromium, "#grid .flag"))
+    wait(lambda: all_css(chromium, "#grid .round"))
     shown = [image.get_attribute("data-slot") for image in all_css(chromium, "#grid img")]
     assert shown == order
     assert css(chromium, "#count").text == "2 of 9 selected, 1 broken"
@@ -149,28 +161,31 @@ def test_a_closed_tab_is_taken_up_again(chromium: Any, work: Work) -> None:
 
 @pytest.mark.parametrize("width", [390, 320])
 def test_on_a_phone(chromium: Any, work: Work, screenshots: Path, width: int) -> None:
-    chromium.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 780, "deviceScaleFactor": 2, "mobile": True},
-    )
-    try:
+    with phone(chromium, width):
         start(chromium, work)
-        tile(chromium, "i03").find_element("css selector", "label").click()
-        overflow = chromium.execute_script(
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert overflow == 0
+        tap(chromium, tile(chromium, "i03"))
+        tap(chromium, tile(chromium, "i04").find_element("css selector", ".flag"))
+        tap(chromium, tile(chromium, "i05").find_element("css selector", ".round"))
+        wait(lambda: css(chromium, "#zoom").is_displayed())
+        chromium.save_screenshot(str(screenshots / f"phone-{width}-zoom.png"))
+        tap(chromium, css(chromium, "#zoom-select"))
+        tap(chromium, css(chromium, "#zoom-close"))
+        wait(lambda: css(chromium, "#count").text == "2 of 48 selected, 1 broken")
+        assert overflow(chromium) == 0
         sizes = chromium.execute_script(
-            "return [...document.querySelectorAll('button, .tile label')]"
-            ".map(b => b.getBoundingClientRect()).map(r => Math.min(r.width, r.height))"
+            "return [...document.querySelectorAll('button, label, summary')]"
+            ".map(b => b.getBoundingClientRect()).filter(r => r.width)"
+            ".map(r => Math.min(r.width, r.height))"
         )
-        assert min(sizes) >= 24
+        assert len(sizes) > 3 * 48 and min(sizes) >= 24
         chromium.execute_script("scrollTo(0, 0)")
         chromium.save_screenshot(str(screenshots / f"phone-{width}.png"))
-        finish(chromium)
-    finally:
-        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert work.answer()["selected"] == ["i03"]
+        tile(chromium, "i04")
+        chromium.save_screenshot(str(screenshots / f"phone-{width}-grid.png"))
+        tap(chromium, css(chromium, "#send"))
+        wait(lambda: "Your answer is stored" in chromium.page_source)
+    assert work.votes()["yes"] == ["i03", "i05"]
+    assert work.votes()["broken"] == ["i04"]
 
 
 def test_the_list_and_a_preview(chromium: Any, work: Work, screenshots: Path) -> None:
@@ -180,9 +195,10 @@ def test_the_list_and_a_preview(chromium: Any, work: Work, screenshots: Path) ->
     css(chromium, f'li[data-hit-id="{work.hit}"] a').click()
     frame = wait(lambda: css(chromium, "iframe"))
     chromium.switch_to.frame(frame)
-    wait(lambda: all_css(chromium, "#grid .flag"))
+    wait(lambda: all_css(chromium, "#grid .round"))
     assert css(chromium, "#preview").is_displayed()
-    controls = all_css(chromium, "#grid input, #grid button, #send, #none")
+    controls = all_css(chromium, "form input, form button")
+    assert len(controls) > 3 * 48
     assert not any(control.is_enabled() for control in controls)
     chromium.switch_to.default_content()
     chromium.save_screenshot(str(screenshots / "preview.png"))
