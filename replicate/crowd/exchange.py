@@ -18,7 +18,6 @@ from replicate.base.digests import digest_value, sha256_bytes
 from replicate.base.errors import MissingError, ProviderError
 from replicate.base.files import BlobStore, read_json, write_json
 from replicate.base.randomness import token
-from replicate.crowd.answers import VERSION
 from replicate.crowd.exchange_files import BatchFolder, is_ours
 from replicate.crowd.filled import SUFFIXES, FilledRow, read_filled
 from replicate.crowd.providers import (
@@ -29,6 +28,7 @@ from replicate.crowd.providers import (
     RawAssignment,
     mode_text,
 )
+from replicate.crowd.submissions import VERSION
 
 _ANSWERS = (
     "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/"
