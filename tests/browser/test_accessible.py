@@ -150,6 +150,6 @@ def test_texts_are_read_once_and_collapsed_from_then_on(
     css(chromium, "#none").click()
     css(chromium, "#send").click()
     wait(lambda: "Your answer is stored" in chromium.page_source)
-    again = publish(select_page(crowd.digests[:5]))
+    again = publish(select_page(crowd.digests[4:8]))  # nobody sees an image twice
     start(chromium, again)
     assert [box.get_attribute("open") for box in all_css(chromium, "details")] == [None, None]
