@@ -108,6 +108,7 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(small_demo, folder)
     shutil.copytree(small_demo, folder / "replicate-demo")
     write_predictions(folder)
+    (folder / "counts.csv").write_text("image_id,class_id,shown,selected\na,1,10,9\nb,1,10,2\n")
     return folder
 
 
