@@ -57,6 +57,18 @@ def crowd() -> None:
     metavar="FILE",
     help="Write a line for each request, without ids, secrets or addresses; - for stderr.",
 )
+@click.option(
+    "--max-per-worker",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many HITs one worker may do on this server.",
+)
+@click.option(
+    "--max-at-once",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many HITs one worker may have in hand at a time.",
+)
 @server_options(default_port=8700)
 def serve(
     db: str,
@@ -68,12 +80,15 @@ def serve(
     behind_proxy: str,
     rate: float | None,
     access_log: str | None,
+    max_per_worker: int | None,
+    max_at_once: int | None,
     host: str,
     port: int,
     ready_file: Path | None,
     exit_with_stdin: bool,
 ) -> None:
     """Serve the requesters' API and page, and the workers' pages."""
+    from replicate.crowdserver.allowance import Limits
     from replicate.crowdserver.serve import serve as serve_crowd
 
     if seed is not None and not sandbox:
@@ -87,6 +102,7 @@ def serve(
         sandbox=sandbox,
         seed=seed,
         public_url=public_url,
+        limits=Limits(max_per_worker, max_at_once),
         api_rate=api_rate,
         behind_proxy=behind_proxy,
         rate=rate,
@@ -180,3 +196,77 @@ def invite(db: str, count: int, url: str | None, as_json: bool) -> None:
 
     links = make_links(db, count, base_url=url)
     emit({"links": links}, as_json, "\n".join(links))
+
+
+@crowd.command(
+    epilog=example(
+        "replicate crowd recruit --db crowd.db --name prolific --completion-code C1A2B3 "
+        "--hits-per-worker 5 --json",
+        "replicate crowd recruit --db crowd.db --name sona --completion-code done "
+        "--parameter survey_code=%SURVEY_CODE%",
+    )
+)
+@DB
+@click.option("--name", required=True, help="What to call the link; the same name gives the same.")
+@click.option(
+    "--completion-code", required=True, metavar="CODE", help="Shown to those who have done enough."
+)
+@click.option(
+    "--completion-url",
+    metavar="URL",
+    help="Where they take it: {code} and any {PARAMETER} are filled in (Prolific's by default, if "
+    "the parameters are Prolific's).",
+)
+@click.option(
+    "--hits-per-worker",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many HITs one participant may do.",
+)
+@click.option(
+    "--hits-needed",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many must be sent in to get the code (by default all that one may do, or 1).",
+)
+@click.option(
+    "--parameter",
+    "parameters",
+    metavar="NAME[=PLACEHOLDER]",
+    multiple=True,
+    help="What the platform adds to the link, the participant's id first (by default Prolific's: "
+    "PROLIFIC_PID, STUDY_ID, SESSION_ID). May be repeated.",
+)
+@click.option("--url", metavar="URL", help="The server's address, as workers see it.")
+@json_option
+def recruit(
+    db: str,
+    name: str,
+    completion_code: str,
+    completion_url: str | None,
+    hits_per_worker: int | None,
+    hits_needed: int | None,
+    parameters: tuple[str, ...],
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Make the link that a recruiting platform sends its participants to.
+
+    Participants are known by a keyed hash of the id that the platform adds to the link; the id is
+    not kept. Who has sent in enough is shown the completion code and the way back.
+    """
+    from dataclasses import asdict
+
+    from replicate.crowdserver.recruiting import recruit as make_link
+
+    made = make_link(
+        db,
+        name,
+        completion_code,
+        completion_url=completion_url,
+        hits_per_worker=hits_per_worker,
+        hits_needed=hits_needed,
+        parameters=parameters,
+        base_url=url,
+    )
+    emit(asdict(made), as_json, made.link)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 from replicate.base.errors import UsageError
 from replicate.base.randomness import token
 from replicate.crowdserver import names as ids
-from replicate.crowdserver.database import Database, setting
+from replicate.crowdserver.database import Database, set_setting, setting
 from replicate.crowdserver.keys import REQUESTER as REQUESTER
 from replicate.crowdserver.keys import add_key as add_key
 from replicate.crowdserver.tables import Invitation, Worker
@@ -58,7 +58,11 @@ def token_hash(invitation: str) -> str:
 
 
 def _new_names(connection: Connection, count: int) -> list[str]:
-    made = connection.execute(select(func.count()).select_from(Invitation)).scalar_one()
+    # Counted apart: who leaves takes their invitation along, and no number may come again.
+    kept = setting(connection, "invitations")
+    counted = select(func.count()).select_from(Invitation)
+    made = connection.execute(counted).scalar_one() if kept is None else int(kept)
+    set_setting(connection, "invitations", str(made + count))
     return [f"invitation {made + i + 1}" for i in range(count)]
 
 
@@ -69,7 +73,9 @@ def _invitation(connection: Connection, key: bytes, name: str) -> str:
     known = select(Invitation.worker_id).where(Invitation.token_hash == digest)
     if connection.execute(known).first() is None:
         now = time.time()
-        connection.execute(insert(Worker).values(worker_id=worker, created=now))
+        here = select(Worker.worker_id).where(Worker.worker_id == worker)
+        if connection.execute(here).first() is None:  # there: left, but blocked by a requester
+            connection.execute(insert(Worker).values(worker_id=worker, created=now))
         connection.execute(
             insert(Invitation).values(token_hash=digest, worker_id=worker, created=now)
         )

@@ -20,6 +20,7 @@ from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.faults import Faults
 from replicate.crowdserver.guard import guarded
 from replicate.crowdserver.health import Health
+from replicate.crowdserver.own_pages import OwnPages
 from replicate.crowdserver.qualification_pages import QualificationPages
 from replicate.crowdserver.requester_routes import requester_routes
 from replicate.crowdserver.requester_session import ROOT as REQUESTER_ROOT
@@ -64,7 +65,7 @@ def routes_of(site: Site) -> list[Route]:
     Args:
         site: Its state.
     """
-    pages = WorkerPages(site)
+    pages, own = WorkerPages(site), OwnPages(site)
     routes: list[Route] = [
         Route("/", _requester(site), methods=["POST"]),
         Route("/", _front, methods=["GET"]),
@@ -81,6 +82,17 @@ def routes_of(site: Site) -> list[Route]:
         Route("/worker/assignments/{assignment}/draft", pages.draft, methods=["POST"]),
         Route("/mturk/externalSubmit", pages.submit, methods=["POST"]),
         *QualificationPages(site).routes(),
+        Route("/recruit/{token}", own.recruited, methods=["GET"]),
+        Route("/worker/finish", own.finish, methods=["GET"]),
+        Route("/worker/work", own.work, methods=["GET"]),
+        Route("/worker/assignments/{assignment}/withdraw", own.ask_withdraw, methods=["GET"]),
+        Route("/worker/assignments/{assignment}/withdraw", own.withdraw, methods=["POST"]),
+        Route("/worker/withdraw", own.ask_withdraw, methods=["GET"]),
+        Route("/worker/withdraw", own.withdraw, methods=["POST"]),
+        Route("/worker/leave", own.ask_leave, methods=["GET"]),
+        Route("/worker/leave", own.leave, methods=["POST"]),
+        Route("/worker/sign-out", own.ask_sign_out, methods=["GET"]),
+        Route("/worker/sign-out", own.sign_out, methods=["POST"]),
     ]
     if isinstance(site.clock, SandboxClock):
         routes += [

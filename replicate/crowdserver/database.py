@@ -14,7 +14,7 @@ from replicate.base.randomness import token
 from replicate.base.resources import data_dir
 from replicate.crowdserver.tables import Hit, Setting, Worker
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 _LOCK = 7_265_706  # of PostgreSQL's advisory locks, the one that our transactions take
 
 

@@ -19,6 +19,15 @@ def worker_id(key: bytes, name: str) -> str:
     return "A" + _hashed(key, ("worker", name))[:19]
 
 
+def recruited_id(key: bytes, parameter: str, identity: str) -> str:
+    """The id of a worker whom a recruiting platform knows by an id in a parameter of its link.
+
+    >>> recruited_id(b"k", "PROLIFIC_PID", "5f") == recruited_id(b"k", "PROLIFIC_PID", "5f")
+    True
+    """
+    return "A" + _hashed(key, ("recruited", parameter, identity))[:19]
+
+
 def hit_type_id(key: bytes, *terms: str) -> str:
     """The id of a HIT type: the same terms give the same id."""
     return "3" + _hashed(key, ("hit type", *terms))[:29]

@@ -1,17 +1,15 @@
 """The workers' pages about qualifications, and the one with messages from requesters."""
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from replicate.crowdserver import qualification_asking as asking
+from replicate.crowdserver.own_pages import moment
 from replicate.crowdserver.site import TEMPLATES, Site
-from replicate.crowdserver.worker_session import check_form, signed_in
+from replicate.crowdserver.worker_session import check_form, form_token_of, person_of
 from replicate.web.headers import COMMON_HEADERS
 from replicate.web.pages import page
-from replicate.web.signing import form_token
 
 HOME = "/worker/qualifications"
 
@@ -38,19 +36,24 @@ class QualificationPages:
     async def show(self, request: Request) -> Response:
         """The qualifications that can be asked for, and what the worker said of themselves."""
         with self._site.context() as context:
-            worker = signed_in(self._site, request, context)
-            wishes = asking.wishes(context, worker)
-            place, adult = asking.stated(context, worker)
-        csrf = form_token(self._site.database.key, worker)
+            person = person_of(self._site, request, context)
+            wishes = asking.wishes(context, person.worker)
+            place, adult = asking.stated(context, person.worker)
         return page(
-            TEMPLATES, "qualifications.html.j2", wishes=wishes, place=place, adult=adult, csrf=csrf
+            TEMPLATES,
+            "qualifications.html.j2",
+            wishes=wishes,
+            place=place,
+            adult=adult,
+            recruited=person.recruitment is not None,
+            csrf=form_token_of(self._site, person.worker),
         )
 
     async def ask(self, request: Request) -> Response:
         """Ask for a qualification."""
         form = await request.form()
         with self._site.context() as context:
-            worker = signed_in(self._site, request, context)
+            worker = person_of(self._site, request, context).worker
             check_form(self._site, form, worker)
             asking.ask(context, worker, request.path_params["type"])
         return _back()
@@ -60,7 +63,7 @@ class QualificationPages:
         form = await request.form()
         place = str(form.get("place", "")).strip().upper()
         with self._site.context() as context:
-            worker = signed_in(self._site, request, context)
+            worker = person_of(self._site, request, context).worker
             check_form(self._site, form, worker)
             asking.state_place(context, worker, place, "adult" in form)
         return _back()
@@ -68,14 +71,16 @@ class QualificationPages:
     async def messages(self, request: Request) -> Response:
         """The messages of requesters."""
         with self._site.context() as context:
-            worker = signed_in(self._site, request, context)
-            found = asking.messages_of(context, worker)
-        return page(TEMPLATES, "messages.html.j2", messages=found, moment=_moment)
+            person = person_of(self._site, request, context)
+            found = asking.messages_of(context, person.worker)
+        return page(
+            TEMPLATES,
+            "messages.html.j2",
+            messages=found,
+            recruited=person.recruitment is not None,
+            moment=moment,
+        )
 
 
 def _back() -> RedirectResponse:
     return RedirectResponse(HOME, status_code=303, headers=dict(COMMON_HEADERS))
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from replicate.base.clock import Clock, SystemClock
 from replicate.base.errors import MissingError, UsageError
+from replicate.crowdserver.allowance import NO_LIMITS, Limits
 from replicate.crowdserver.app import build_app
 from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.database import Database, set_setting
@@ -40,6 +41,7 @@ def serve(
     rate: float | None = None,
     access_log: Path | str | None = None,
     exit_with_stdin: bool = False,
+    limits: Limits = NO_LIMITS,
     api_rate: float = API_RATE,
     announce: Callable[[str], None] | None = None,
     clock: Clock | None = None,
@@ -58,6 +60,7 @@ def serve(
             faults be made by ``POST /sandbox/faults``.
         seed: Makes all ids a function of it; only with ``sandbox``.
         public_url: The address that browsers reach it by, when a proxy stands before it.
+        limits: What one worker may do here.
         api_rate: Calls of the API that one key may make in a second; more are throttled.
         behind_proxy: The proxy's addresses or networks, with commas between: from these alone,
             and only with a ``public_url``, it is believed for whom a request was forwarded.
@@ -92,7 +95,7 @@ def serve(
             with database.begin() as connection:
                 set_setting(connection, "base_url", url or own)
             kept = clock or (SandboxClock(database) if sandbox else SystemClock())
-            site = Site(database, kept, Pictures(images), url, api_rate)
+            site = Site(database, kept, Pictures(images), url, limits, api_rate)
             document = {"endpoint": own, "worker_url": f"{url or own}/worker"}
             if announce is not None:
                 announce(f"Workers: {url or own}/worker · requesters: {url or own}/requester")

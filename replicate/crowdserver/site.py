@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from starlette.requests import Request
 
 from replicate.base.clock import Clock
+from replicate.crowdserver.allowance import NO_LIMITS, Limits
 from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.database import Database
@@ -36,6 +37,7 @@ class Site:
         clock: Its clock; sandboxes can move it.
         pictures: The images.
         public_url: Its address as browsers see it; None to believe each request.
+        limits: What one worker may do here.
         api_rate: Calls of the API that one key may make in a second, over a while.
         faults: What goes wrong with the next calls of the API; only a sandbox plans any.
     """
@@ -44,6 +46,7 @@ class Site:
     clock: Clock
     pictures: Pictures
     public_url: str | None = None
+    limits: Limits = NO_LIMITS
     api_rate: float = API_RATE
     faults: Faults = field(init=False, default_factory=Faults)
     throttle: Throttle = field(init=False)
@@ -94,6 +97,10 @@ class Site:
         if worker not in self._known and worker_exists(context, worker):
             self._known.add(worker)
         return worker in self._known
+
+    def forget(self, worker: str) -> None:
+        """A worker has left."""
+        self._known.discard(worker)
 
     def question(self, hit_id: str, xml: str) -> tuple[str, list[str]]:
         """A question's HTML and the images that it names, from memory if it was read before."""

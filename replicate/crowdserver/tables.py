@@ -13,10 +13,12 @@ class Setting(Base):
     """What the server knows of itself: its secret, the address that browsers reach it by."""
 
     __tablename__ = "settings"
-    name: Mapped[str] = mapped_column(primary_key=True, doc="secret, base_url or clock_offset.")
+    name: Mapped[str] = mapped_column(
+        primary_key=True, doc="secret, base_url, clock_offset or invitations."
+    )
     value: Mapped[str] = mapped_column(
         doc="Its value as text: the key of all ids and signatures in hexadecimal, "
-        "the address, or the seconds that a sandbox's clock is ahead.",
+        "the address, the seconds that a sandbox's clock is ahead, or how many were invited.",
     )
 
 
@@ -36,11 +38,12 @@ class Key(Base):
 
 
 class Worker(Base):
-    """A worker, by a keyed hash of the name that they were invited by; the name is not kept."""
+    """A worker, by a keyed hash of a name or of a platform's id; neither is kept."""
 
     __tablename__ = "workers"
     worker_id: Mapped[str] = mapped_column(
-        primary_key=True, doc="A keyed hash of the worker's name."
+        primary_key=True,
+        doc="A keyed hash of a name or a platform's id; random once they left.",
     )
     created: Mapped[float] = _moment("When the worker was first invited, by the machine's clock.")
 
@@ -141,7 +144,8 @@ class Assignment(Base):
     __table_args__ = (
         UniqueConstraint("hit_id", "worker_id"),
         Index(None, "hit_id", "state"),
-        Index(None, "worker_id", "state"),
+        # How far a worker is, without a look at the answers.
+        Index("ix_assignments_standing", "worker_id", "state", "recruitment", "withdrawn"),
         Index(None, "state", "deadline"),
         Index(None, "state", "auto_approval"),
     )
@@ -169,6 +173,13 @@ class Assignment(Base):
     )
     feedback: Mapped[str | None] = mapped_column(
         doc="What the requester said at the last decision; null: nothing."
+    )
+    recruitment: Mapped[int | None] = mapped_column(
+        ForeignKey("recruitments.number"),
+        doc="The recruiting platform's link by which the worker came; null: an invitation.",
+    )
+    withdrawn: Mapped[float | None] = _moment(
+        "When the worker withdrew the answer, which is gone since then; null: they have not."
     )
     draft: Mapped[str | None] = mapped_column(
         doc="What the page had so far, as JSON; null: nothing was kept, or it was "

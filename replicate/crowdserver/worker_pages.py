@@ -3,23 +3,35 @@
 import json
 from urllib.parse import urlencode
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from replicate.crowdserver import workers
-from replicate.crowdserver.context import Context
+from replicate.crowdserver.allowance import allowance_of
+from replicate.crowdserver.own_pages import go, moment
+from replicate.crowdserver.qualification_asking import messages_of
 from replicate.crowdserver.questions import NOT_YET, fill_in, insert_bar
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.states import DONE, OPEN
-from replicate.crowdserver.worker_session import COOKIE, check_form, signed_in
+from replicate.crowdserver.worker_session import (
+    Person,
+    check_form,
+    form_token_of,
+    person_of,
+    sign_in,
+)
 from replicate.crowdserver.workers import WorkerError
 from replicate.web.headers import COMMON_HEADERS, question_policy
 from replicate.web.pages import environment, page
-from replicate.web.signing import form_token, signed
 
-YEAR = 365 * 86_400
 MAX_DRAFT = 20_000
+NEWS = 14 * 86_400  # seconds that a message stays on the list of HITs
+NOTICES = {
+    "saved": "Your answer is stored. Thank you!",
+    "before": "You have sent this HIT in before. Your answer is stored.",
+    "returned": "You have returned the HIT.",
+}
 # What a preview shows in place of each image: who could look first would choose the easy pages.
 _PLACEHOLDER = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
@@ -41,15 +53,8 @@ class WorkerPages:
         """Let a worker in by an invitation."""
         with self._site.context() as context:
             worker = workers.worker_of_invitation(context, request.path_params["token"])
-        answer = _go("/worker")
-        answer.set_cookie(
-            COOKIE,
-            signed(self._site.database.key, "worker", worker),
-            max_age=YEAR,
-            httponly=True,
-            samesite="lax",  # strict would not be sent on the way back from a question's page
-            secure=self._site.origin(request).startswith("https:"),
-        )
+        answer = go("/worker")
+        sign_in(self._site, request, answer, Person(worker))
         return answer
 
     async def home(self, request: Request) -> Response:
@@ -57,32 +62,42 @@ class WorkerPages:
         after = request.query_params.get("after", "")
         start = int(after) if after.isdecimal() and len(after) < 16 else 0
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            running = workers.running(context, worker) if start == 0 else []
-            found = workers.available(context, worker, start)
-            done = workers.finished(context, worker)
+            person = person_of(self._site, request, context)
+            how_far = allowance_of(context, person.worker, person.recruitment)
+            refusal = how_far.refusal(self._site.limits)
+            running = workers.running(context, person.worker) if start == 0 else []
+            found = [] if refusal else workers.available(context, person.worker, start)
+            notes = [] if start else messages_of(context, person.worker)
+            news = [note for note in notes if note.sent > context.now - NEWS]
         return page(
             TEMPLATES,
             "home.html.j2",
             running=running,
             available=found[: workers.PAGE],
             more=found[workers.PAGE - 1].serial if len(found) > workers.PAGE else None,
-            done=done,
-            csrf=form_token(self._site.database.key, worker),
-            saved="saved" in request.query_params,
+            allowance=how_far,
+            refusal=refusal,
+            recruited=person.recruitment is not None,
+            news=news,
+            csrf=form_token_of(self._site, person.worker),
+            notice=NOTICES.get(request.query_params.get("said", "")),
             minutes=_minutes,
+            moment=moment,
         )
 
     async def hit(self, request: Request) -> Response:
         """A HIT before it is taken up: its terms and a preview."""
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            offer = workers.offer(context, worker, request.path_params["hit"])
+            person = person_of(self._site, request, context)
+            offer = workers.offer(context, person.worker, request.path_params["hit"])
+            how_far = allowance_of(context, person.worker, person.recruitment)
         return page(
             TEMPLATES,
             "hit.html.j2",
             offer=offer,
-            csrf=form_token(self._site.database.key, worker),
+            refusal=how_far.refusal(self._site.limits),
+            recruited=person.recruitment is not None,
+            csrf=form_token_of(self._site, person.worker),
             question=f"/worker/hits/{offer.hit_id}/question?"
             + urlencode({"assignmentId": NOT_YET, "hitId": offer.hit_id}),
             minutes=_minutes,
@@ -91,9 +106,9 @@ class WorkerPages:
     async def preview(self, request: Request) -> Response:
         """A HIT's question without its images, for a frame in our own page."""
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            hit_id = workers.offer(context, worker, request.path_params["hit"]).hit_id
-            workers.require_qualified(context, worker, hit_id, "preview")
+            person = person_of(self._site, request, context)
+            hit_id = workers.offer(context, person.worker, request.path_params["hit"]).hit_id
+            workers.require_qualified(context, person.worker, hit_id, "preview")
             html, digests = self._site.question(hit_id, workers.question_of(context, hit_id))
         origin = self._site.origin(request)
         filled = fill_in(html, [_PLACEHOLDER] * len(digests), origin, NOT_YET)
@@ -103,24 +118,30 @@ class WorkerPages:
         """Take up a HIT."""
         form = await request.form()
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            self._check_form(form, worker)
+            person = person_of(self._site, request, context)
+            check_form(self._site, form, person.worker)
             hit_id = request.path_params["hit"]
-            assignment = workers.accept(context, worker, hit_id)
-        return _go(_task_url(self._site.origin(request), assignment, hit_id, worker))
+            assignment = workers.accept(
+                context,
+                person.worker,
+                hit_id,
+                limits=self._site.limits,
+                recruitment=person.recruitment,
+            )
+        return go(_task_url(self._site.origin(request), assignment, hit_id, person.worker))
 
     async def task(self, request: Request) -> Response:
         """The page on which a worker works: the question itself, with our bar on top."""
         assignment = request.path_params["assignment"]
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            row = workers.task(context, assignment, worker)
-            seen = workers.seen_before(context, worker, row.hit_id)
+            person = person_of(self._site, request, context)
+            row = workers.task(context, assignment, person.worker)
+            seen = workers.seen_before(context, person.worker, row.hit_id)
             now = context.now
         if row.state in DONE:
-            return _go("/worker?saved=1")
+            return go("/worker?said=before")
         if row.state != OPEN:
-            raise WorkerError(410, "You are not working on this HIT", "Take it up again.")
+            raise workers.not_open(row.state)
         html, addresses = self._site.addressed(row)
         origin = self._site.origin(request)
         bar = (
@@ -139,23 +160,30 @@ class WorkerPages:
         """Ask whether to return an assignment."""
         assignment = request.path_params["assignment"]
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            row = workers.task(context, assignment, worker)
-        url = _task_url(self._site.origin(request), assignment, row.hit_id, worker)
-        csrf = form_token(self._site.database.key, worker)
-        return page(TEMPLATES, "return.html.j2", row=row, url=url, csrf=csrf)
+            person = person_of(self._site, request, context)
+            row = workers.task(context, assignment, person.worker)
+        if row.state != OPEN:
+            return go("/worker")
+        return page(
+            TEMPLATES,
+            "return.html.j2",
+            row=row,
+            url=_task_url(self._site.origin(request), assignment, row.hit_id, person.worker),
+            recruited=person.recruitment is not None,
+            csrf=form_token_of(self._site, person.worker),
+        )
 
     async def give_back(self, request: Request) -> Response:
         """Return an assignment."""
         assignment = request.path_params["assignment"]
         form = await request.form()
         with self._site.context() as context:
-            worker = self._worker(request, context)
-            self._check_form(form, worker)
-            workers.task(context, assignment, worker)
+            person = person_of(self._site, request, context)
+            check_form(self._site, form, person.worker)
+            workers.task(context, assignment, person.worker)
             workers.give_back(context, assignment)
         self._site.addresses.end(assignment)
-        return _go("/worker")
+        return go("/worker?said=returned")
 
     async def draft(self, request: Request) -> Response:
         """Keep what a page has so far; the unguessable assignment id stands for the session."""
@@ -177,13 +205,7 @@ class WorkerPages:
         with self._site.context() as context:
             workers.submit(context, found[0], [f for f in fields if f[0] != "assignmentId"])
         self._site.addresses.end(found[0])
-        return _go("/worker?saved=1")
-
-    def _check_form(self, form: FormData, worker: str) -> None:
-        check_form(self._site, form, worker)
-
-    def _worker(self, request: Request, context: Context) -> str:
-        return signed_in(self._site, request, context)
+        return go("/worker?said=saved")
 
 
 def _task_url(origin: str, assignment: str, hit: str, worker: str) -> str:
@@ -194,10 +216,6 @@ def _task_url(origin: str, assignment: str, hit: str, worker: str) -> str:
         "turkSubmitTo": origin,
     }
     return f"/worker/assignments/{assignment}?{urlencode(query)}"
-
-
-def _go(url: str) -> RedirectResponse:
-    return RedirectResponse(url, status_code=303, headers=dict(COMMON_HEADERS))
 
 
 def _question(html: str, origin: str, framed: bool) -> HTMLResponse:

@@ -44,7 +44,7 @@ _AVAILABLE = _OFFERS.outerjoin(_DONE_OF_TYPE, _DONE_OF_TYPE.c.hit_type_id == Hit
 INVITED = select(Invitation.worker_id).where(Invitation.token_hash == bindparam("hash"))
 KNOWN = select(Worker.worker_id).where(Worker.worker_id == bindparam("worker"))
 
-# Of a worker: the HITs being worked on, those to take up, how many were sent in.
+# Of a worker: the HITs being worked on, those to take up.
 RUNNING = (
     _OFFERS.add_columns(Assignment.assignment_id)
     .join(Assignment, Assignment.hit_id == Hit.hit_id)
@@ -58,9 +58,6 @@ AVAILABLE = (
 )
 AVAILABLE_ONE = _AVAILABLE.where(
     Hit.hit_id == bindparam("hit"), ~exists(REPEATING.where(HitImage.serial == Hit.serial))
-)
-FINISHED = select(func.count()).where(
-    Assignment.worker_id == bindparam("worker"), Assignment.state.in_(DONE)
 )
 
 # Whether a worker has sent in another HIT of the same type.
@@ -94,10 +91,6 @@ TO_ACCEPT = (
     .outerjoin(_DONE_OF_TYPE, _DONE_OF_TYPE.c.hit_type_id == Hit.hit_type_id)
     .where(Hit.hit_id == bindparam("hit"))
 )
-LOCKS = (
-    select(Worker.worker_id).where(Worker.worker_id == bindparam("worker")).with_for_update(),
-    select(Hit.serial).where(Hit.hit_id == bindparam("hit")).with_for_update(),
-)
 
 # Of an assignment.
 STATE = select(Assignment.state).where(_ID)
@@ -120,7 +113,7 @@ def _change(*columns: str, **constants: Any) -> Update:
     return update(Assignment).where(_ID).values(**values, **constants)
 
 
-ACCEPT_AGAIN = _change("accepted", "deadline", state=OPEN, draft=None)
+ACCEPT_AGAIN = _change("accepted", "deadline", "recruitment", state=OPEN, draft=None)
 GIVE_BACK = _change(state="Returned", draft=None)
 KEEP_DRAFT = _change("draft")
 COUNT_DONE = update(Hit).where(Hit.hit_id == bindparam("hit")).values(done=Hit.done + 1)

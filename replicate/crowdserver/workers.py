@@ -8,6 +8,7 @@ from sqlalchemy import Row, Update
 from replicate.crowdserver import names
 from replicate.crowdserver import worker_queries as queries
 from replicate.crowdserver.admin import token_hash
+from replicate.crowdserver.allowance import NO_LIMITS, Limits, allowance_of
 from replicate.crowdserver.arrangement import says_nothing
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.eligibility import forbidden, obstacles
@@ -145,19 +146,28 @@ def require_qualified(context: Context, worker: str, hit_id: str, action: str) -
         )
 
 
-def finished(context: Context, worker: str) -> int:
-    """How many assignments a worker has sent in."""
-    return int(context.connection.execute(queries.FINISHED, {"worker": worker}).scalar_one())
-
-
 def seen_before(context: Context, worker: str, hit_id: str) -> bool:
     """Whether a worker has sent in a HIT of the same type, and so knows what it is about."""
     found = context.connection.execute(queries.SEEN, {"worker": worker, "hit": hit_id})
     return found.first() is not None
 
 
-def accept(context: Context, worker: str, hit_id: str) -> str:
+def accept(
+    context: Context,
+    worker: str,
+    hit_id: str,
+    *,
+    limits: Limits = NO_LIMITS,
+    recruitment: int | None = None,
+) -> str:
     """Take up a HIT; taking up one that is being worked on goes on with it.
+
+    Args:
+        context: The request.
+        worker: The worker.
+        hit_id: The HIT.
+        limits: What one worker may do on this server.
+        recruitment: The number of the platform's link by which the worker came, if they did.
 
     Returns:
         The assignment's id.
@@ -166,7 +176,6 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
         WorkerError: It is over, full, was done by this worker before, shows what this worker has
             seen on another HIT, is one more than one worker may do, or asks for more.
     """
-    _lock(context, worker, hit_id)
     given = {"hit": hit_id, "worker": worker}
     hit = context.connection.execute(queries.TO_ACCEPT, given).first()
     if hit is None:
@@ -182,6 +191,9 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
         raise WorkerError(
             409, "This HIT is no longer available", "It is finished, or others are working on it."
         )
+    refusal = allowance_of(context, worker, recruitment).refusal(limits)
+    if refusal is not None:
+        raise WorkerError(409, *refusal)
     if hit.max_per_worker is not None and hit.done_of_type >= hit.max_per_worker:
         raise WorkerError(
             409,
@@ -201,21 +213,13 @@ def accept(context: Context, worker: str, hit_id: str) -> str:
     if state is None:
         ids = {"assignment_id": found, "hit_id": hit_id, "worker_id": worker}
         row = {**ids, "state": OPEN, "accepted": context.now, "deadline": deadline}
+        row["recruitment"] = recruitment
         context.connection.execute(queries.ACCEPT, row)
         context.connection.execute(NOTE_SEEN, shown)
     else:
-        _change(context, queries.ACCEPT_AGAIN, found, accepted=context.now, deadline=deadline)
+        values = {"accepted": context.now, "deadline": deadline, "recruitment": recruitment}
+        _change(context, queries.ACCEPT_AGAIN, found, **values)
     return found
-
-
-def _lock(context: Context, worker: str, hit_id: str) -> None:
-    """Let nobody else take up this HIT, nor this worker another one, until we have.
-
-    SQLite needs none of it: there a transaction holds the whole database from its beginning.
-    """
-    if context.connection.dialect.name != "sqlite":
-        for statement in queries.LOCKS:
-            context.connection.execute(statement, {"worker": worker, "hit": hit_id})
 
 
 def task(context: Context, assignment_id: str, worker: str | None = None) -> Row[Any]:
@@ -275,18 +279,25 @@ def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) 
             return
         raise WorkerError(409, "You have sent this HIT in", "Your first answer is kept.")
     if row.state != OPEN:
-        over = row.state == "Abandoned"
-        raise WorkerError(
-            410,
-            "The time for this HIT is over" if over else "You have returned this HIT",
-            "Your answer was not stored. If the HIT is still on your list, you can take it up "
-            "again.",
-        )
+        raise not_open(row.state)
     approval = context.now + row.auto_approval_delay
     context.agenda.expect(approval)
     values = {"submitted": context.now, "auto_approval": approval, "answer": answer}
     _change(context, queries.SUBMIT, assignment_id, **values)
     context.connection.execute(queries.COUNT_DONE, {"hit": row.hit_id})
+
+
+def not_open(state: str) -> WorkerError:
+    """What a worker is told of an assignment that they no longer work on.
+
+    Args:
+        state: ``Returned`` or ``Abandoned``.
+    """
+    return WorkerError(
+        410,
+        "The time for this HIT is over" if state == "Abandoned" else "You have returned this HIT",
+        "Nothing more can be stored. If the HIT is still on your list, you can take it up again.",
+    )
 
 
 def _change(context: Context, statement: Update, assignment_id: str, **values: Any) -> None:
