@@ -39,6 +39,7 @@ SCALES = ("linear", "probit", "logit")
 @click.option("--seed", default=0, show_default=True, help="The seed of all resamples.")
 @click.option("--resamples", default=10_000, show_default=True, help="Bootstrap resamples.")
 @click.option("--level", default=0.95, show_default=True, help="Confidence level.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write a report: OUT.html.")
 @json_option
 def analyze(as_json: bool, **given: Any) -> None:
     """Analyse published predictions: gaps, lines, ranks, robustness, similarity.
@@ -58,6 +59,12 @@ def analyze(as_json: bool, **given: Any) -> None:
     excluded = [_values(item) for item in published.excluded]
     repaired = [_values(item) for item in published.repaired]
     value = values_of(found, excluded, published.warnings, repaired)
+    if given["report"] is not None:
+        from replicate.reporting.analysis_page import write_page
+
+        files = write_page(given["report"], found, value)
+        say(f"Report: {files[0]}, with {len(files) - 1} files of figures and tables beside it.")
+        value["report"] = str(files[0])
     if as_json:
         for item in excluded:
             say(f"Left out: {item['model']} on {item['set']}: {item['reason']}")

@@ -1,0 +1,125 @@
+"""The report of an analysis: one HTML file that needs nothing else; its data beside it."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from replicate.analysis.fits import SCALES
+from replicate.analysis.replication_data import Analysis
+from replicate.base.files import write_text
+from replicate.reporting import analysis_figures as figures
+from replicate.reporting import words
+from replicate.reporting.analysis_tables import as_csv, as_latex, tables
+from replicate.reporting.analysis_words import decomposition, findings, headline, methods
+from replicate.reporting.page import file_name
+
+
+def write_page(path: Path, found: Analysis, value: Mapping[str, Any]) -> list[Path]:
+    """Write the page, and beside it a folder with every figure's data, tables and figures.
+
+    Args:
+        path: Where the page goes, such as ``report.html``; the folder is ``report_files``.
+        found: The analysis.
+        value: The document of ``replicate analyze --json``.
+
+    Returns:
+        The page and the other files.
+    """
+    folder = path.with_name(f"{path.stem}_files")
+    made = tables(value)
+    written = []
+    for name, (header, rows) in made.items():
+        for ending, text in ((".csv", as_csv(header, rows)), (".tex", as_latex(header, rows))):
+            written.append(folder / f"{file_name(name)}{ending}")
+            write_text(written[-1], text)
+    for pair in found.pairs:
+        if pair.models:
+            for scale in figures.scales_of(found, pair):
+                stem = folder / file_name(f"scatter-{pair.new}-{scale}")
+                written += figures.paper_files(found, pair, scale, stem)
+    write_text(path, render(found, value, folder.name))
+    return [path, *written]
+
+
+def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
+    """The page as HTML text.
+
+    Args:
+        found: The analysis.
+        value: The document of ``replicate analyze --json``.
+        folder: The name of the folder beside it.
+    """
+    # Imported late: only a report needs it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+    from markupsafe import Markup
+
+    from replicate import __version__
+
+    loader = PackageLoader("replicate.reporting")
+    environment = Environment(
+        loader=loader,
+        autoescape=select_autoescape(default_for_string=True, default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=_percent, signed=_signed, ends=_ends, count=words.count, slug=file_name
+    )
+    script = loader.get_source(environment, "analysis.js")[0]
+    drawn = []
+    for pair, item in zip(found.pairs, value["pairs"], strict=True):
+        scales = figures.scales_of(found, pair)
+        shown = item["straightest_scale"] if item["straightest_scale"] in scales else scales[0]
+        drawn.append(
+            {
+                "pair": item,
+                "shown": shown,
+                "scatter": {s: Markup(figures.scatter_svg(found, pair, s)) for s in scales},
+                "robustness": Markup(figures.robustness_svg(pair)),
+                "kinds": sorted({p.kind for p in figures.points_of(found, pair)}),
+            }
+        )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    sets = [scores.name for scores in found.sets]
+    return environment.get_template("analysis.html.j2").render(
+        value=value,
+        drawn=drawn,
+        sets=sets,
+        scales=SCALES,
+        headline=headline(value),
+        findings=findings(value),
+        decomposition=decomposition(value),
+        methods=methods(found, value),
+        models=sorted(
+            value["models"],
+            key=lambda m: -(m["sets"].get(sets[0], {}).get("accuracy") or float("-inf")),
+        ),
+        level=f"{100 * found.options.level:g}",
+        folder=folder,
+        script=Markup(script),
+        script_digest=digest,
+        version=__version__,
+        fractions=all(
+            on["accuracy"] is None or 0 <= on["accuracy"] <= 1
+            for m in value["models"]
+            for on in m["sets"].values()
+        ),
+    )
+
+
+def _percent(value: float | None, decimals: int = 1) -> str:
+    return words.MISSING if value is None else words.percent(value, decimals)
+
+
+def _signed(value: float | None, decimals: int = 2) -> str:
+    return words.MISSING if value is None else words.signed(value, decimals)
+
+
+def _ends(value: list[float] | None, factor: float = 1, decimals: int = 2) -> str:
+    if value is None:
+        return words.MISSING
+    low, high = (words.signed(factor * end, decimals) for end in value)
+    return f"{low} to {high}"
