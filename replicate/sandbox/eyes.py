@@ -6,6 +6,7 @@ workers and models err on different images. The very image that is being judged 
 remembered: a worker judges it by others like it.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -136,6 +137,8 @@ class Eyes:
     def votes(self, number: int, digests: list[str], class_id: str) -> list[str]:
         """How a worker judges some images that were looked at: ``yes``, ``no`` or ``broken``.
 
+        An image that comes twice is judged anew the second time, as people do who have doubts.
+
         Args:
             number: The worker.
             digests: The images' SHA-256.
@@ -143,14 +146,17 @@ class Eyes:
         """
         worker = self._workers[number]
         votes = []
+        times: Counter[str] = Counter()
         for digest in digests:
+            times[digest] += 1
             if self._seen[digest] is None:
                 votes.append("broken")
                 continue
             belief = self._belief(digest, class_id)[number]
             chance = belief * worker.sensitivity + (1 - belief) * (1 - worker.specificity)
             chance = worker.lapse / 2 + (1 - worker.lapse) * chance
-            draw = uniform(self._seed, "vote", number, digest, class_id)
+            which = (digest, class_id, *range(2, times[digest] + 1))
+            draw = uniform(self._seed, "vote", number, *which)
             votes.append("yes" if draw < chance else "no")
         return votes
 

@@ -255,7 +255,11 @@ class _Person:
             body = got.body if got.status == 200 else b""  # which looks broken, as in a browser
             digests.append(sha256_bytes(body))
             self._eyes.look(digests[-1], body)
-        votes = self._eyes.votes(self._number, digests, class_id)
+        # Which of two equal images is the second is told by its slot, not by the order drawn.
+        order = sorted(range(len(slots)), key=slots.__getitem__)
+        judged = self._eyes.votes(self._number, [digests[place] for place in order], class_id)
+        by_place = dict(zip(order, judged, strict=True))
+        votes = [by_place[place] for place in range(len(slots))]
         clock, times = 0, {}
         for slot, digest, vote in zip(slots, digests, votes, strict=True):
             clock += 200 + int(900 * uniform(self._seed, "dwell", self._number, digest, class_id))

@@ -246,8 +246,8 @@ def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
     }
     if visits and paid.assignments:
         tally.notes.append(
-            f"{paid.assignments} assignments are paid: ${paid.paid} to workers and ${paid.fees} "
-            f"in fees ({tally.details['mode']})."
+            f"{paid.assignments} assignments are approved: ${paid.paid} to workers and "
+            f"${paid.fees} in fees ({tally.details['mode']})."
         )
     tally.notes += [note for note in (found.sentence(), *found.idle()) if note]
     if withdrawn:

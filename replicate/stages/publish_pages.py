@@ -182,6 +182,8 @@ def _compose(
     if missing:
         add(missing, [], study.pipeline.label.assignments, 0)
     candidates = set(work.candidates)
+    # What is to be judged on one of these pages is a control on another only if it must be.
+    used.update(item.image_id for item in topped)
     for chunk in _alike(study, topped):
         add(
             [item.image_id for item in chunk if item.image_id in candidates],

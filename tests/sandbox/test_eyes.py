@@ -67,6 +67,25 @@ def test_a_vote_depends_on_seed_worker_content_and_class_alone(eyes):
     ]
 
 
+def test_a_picture_that_comes_twice_is_judged_anew_and_mostly_alike(eyes):
+    pictures, _ = _originals(200)
+    digests = []
+    for digest, data in map(_display, pictures):
+        eyes.look(digest, data)
+        digests.append(digest)
+    alike = {}
+    for worker in make_workers(SEED, 24):
+        once = eyes.votes(worker.number, digests, "3")
+        both = eyes.votes(worker.number, digests * 2, "3")
+        assert both[:200] == once
+        alike[worker.careless] = alike.get(worker.careless, [])
+        alike[worker.careless].append(
+            np.mean([a == b for a, b in zip(once, both[200:], strict=True)])
+        )
+    assert 0.85 < np.mean(alike[False]) < 1
+    assert max(alike[True]) < min(alike[False])
+
+
 def test_the_very_picture_is_not_remembered():
     # Two pictures in memory: the one that is judged, called 1, and another, called 7.
     rng = np.random.default_rng(1)

@@ -23,8 +23,10 @@ CLASSES = ("3", "5", "8")
 PER_CLASS = 8
 SMALLER = {
     "candidates = 40": "candidates = 6",
-    "positive = 20": "positive = 2",
+    "positive = 6": "positive = 2",
     "negative = 4": "negative = 2",
+    "originals = 14": "originals = 0",
+    "repeats = 2": "repeats = 0",
     "assignments = 9": "assignments = 3",
     "workers = 14": "workers = 6",
 }
@@ -43,7 +45,7 @@ class LocalWorld:
 
     def crowd(self) -> CrowdAccess:
         self.visits += 1
-        return CrowdAccess(self.server.endpoint, *self.keys, simulated=True)
+        return CrowdAccess(self.server.endpoint, *self.keys, simulated=self.simulated)
 
     def simulate_work(self) -> int:
         if not self.working:
