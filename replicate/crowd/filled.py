@@ -24,7 +24,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "vote": ("vote", "choice", "answer", "label"),
     "seconds": ("seconds", "lead_time"),
 }
-_WORDS: dict[str, Vote] = {
+WORDS: dict[str, Vote] = {
     **dict.fromkeys(("yes", "y", "true", "1", "x"), "yes"),
     **dict.fromkeys(("no", "n", "false", "0"), "no"),
     **dict.fromkeys(("broken", "b"), "broken"),
@@ -64,16 +64,8 @@ def read_filled(path: Path, name: str) -> tuple[list[FilledRow], list[LeftOut]]:
     Returns:
         The rows with a vote, and what was left out.
     """
-    left: list[LeftOut] = []
+    found, left = read_records(path, name)
     rows: list[FilledRow] = []
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return [], [LeftOut("not_text", name)]
-    try:
-        found = list(_records(text, path.suffix.lower(), name, left))
-    except (ValueError, csv.Error, RecursionError):
-        return [], [LeftOut("not_readable", name)]
     for where, record in found:
         row = _row(where, record)
         if isinstance(row, LeftOut):
@@ -81,6 +73,29 @@ def read_filled(path: Path, name: str) -> tuple[list[FilledRow], list[LeftOut]]:
         elif row is not None:
             rows.append(row)
     return rows, left
+
+
+def read_records(
+    path: Path, name: str
+) -> tuple[list[tuple[str, Mapping[str, Any]]], list[LeftOut]]:
+    """The rows of a table, of JSON lines, of a JSON list or of an export of Label Studio.
+
+    Args:
+        path: The file; its suffix says what it is.
+        name: What to call it in messages.
+
+    Returns:
+        Each row's place and its values, by column name in small letters; and what is no row.
+    """
+    left: list[LeftOut] = []
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return [], [LeftOut("not_text", name)]
+    try:
+        return list(_records(text, path.suffix.lower(), name, left)), left
+    except (ValueError, csv.Error, RecursionError):
+        return [], [LeftOut("not_readable", name)]
 
 
 def _records(
@@ -146,19 +161,20 @@ def _list(value: Any) -> list[Any]:
 
 def _row(where: str, record: Mapping[str, Any]) -> FilledRow | LeftOut | None:
     """One row; None when it is not filled in."""
-    hit, slot, worker, word, seconds = (_value(record, _NAMES[name]) for name in _NAMES)
+    hit, slot, worker, word, seconds = (value_of(record, _NAMES[name]) for name in _NAMES)
     if not word:
         return None if hit else LeftOut("no_hit", where)
     for value, reason in ((hit, "no_hit"), (slot, "no_slot"), (worker, "no_worker")):
         if not value:
             return LeftOut(reason, where)
-    vote = _WORDS.get(word.lower())
+    vote = WORDS.get(word.lower())
     if vote is None:
         return LeftOut("unknown_vote", f"{where}: {word[:40]!r}")
     return FilledRow(hit, slot, worker, vote, _seconds(seconds), where)
 
 
-def _value(record: Mapping[str, Any], names: Iterable[str]) -> str:
+def value_of(record: Mapping[str, Any], names: Iterable[str]) -> str:
+    """The first of some columns that holds anything, as text; an empty text if none does."""
     for name in names:
         value = record.get(name)
         if isinstance(value, bool):
