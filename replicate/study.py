@@ -183,7 +183,7 @@ class Study:
         engine = database.connect(self.database_url)
         database.upgrade(engine)
         with database.session(engine) as session:
-            take_over_rules(session, self.pipeline.label.quality.values())
+            take_over_rules(session, self.pipeline.label.rules())
         return engine
 
     @contextmanager

@@ -35,6 +35,8 @@ class PageText:
         instructions: The study's own lines, added to the instructions.
         language: Which words the page says: those of ``words.<language>.toml``.
         own: A digest of the study's own template and words; empty where it has none.
+        round: A later round's name, in ``data-round``: in each round a worker may see an image
+            of a class once. Empty for the first.
     """
 
     class_id: str
@@ -49,6 +51,7 @@ class PageText:
     instructions: tuple[str, ...] = ()
     language: str = "en"
     own: str = ""
+    round: str = ""
 
     @property
     def title(self) -> str:

@@ -1,9 +1,10 @@
 """What HITs show: a worker never sees the same image for the same class on two HITs.
 
-A page says which class it asks for in ``data-class-id`` on its form. What it shows is written
-down when the HIT is made, and what a worker is shown when a HIT is taken up, whatever becomes of
-it. The key of the table ``seen`` is worker and image: a second HIT with that image cannot be
-written down for that worker, whoever else writes at the same moment. Pages without
+A page says which class it asks for in ``data-class-id`` on its form, and in ``data-round`` that
+it belongs to a later round of labelling, in which each image may be seen once more. What it shows
+is written down when the HIT is made, and what a worker is shown when a HIT is taken up, whatever
+becomes of it. The key of the table ``seen`` is worker and image: a second HIT with that image
+cannot be written down for that worker, whoever else writes at the same moment. Pages without
 ``data-class-id`` have no such rule, and within one page an image may come twice.
 """
 
@@ -22,6 +23,7 @@ from replicate.crowdserver.worker_tables import HitImage, Seen
 
 _ATTRIBUTE = r"""<[a-z][^<>]*?\s{}\s*=\s*(?:"([^"]*)"|'([^']*)')"""
 _CLASS = re.compile(_ATTRIBUTE.format("data-class-id"), re.IGNORECASE)
+_ROUND = re.compile(_ATTRIBUTE.format("data-round"), re.IGNORECASE)
 _MOST = re.compile(_ATTRIBUTE.format("data-max-per-worker"), re.IGNORECASE)
 
 
@@ -46,8 +48,10 @@ def read_page(question: str) -> Page:
         return Page()
     class_id, most = _value(_CLASS, html), _value(_MOST, html)
     images = image_digests(html) if class_id else []
+    number = _value(_ROUND, html)
+    asked = f"{class_id}\x1f{number}" if number else class_id
     return Page(
-        frozenset(image_key(class_id, digest) for digest in images),
+        frozenset(image_key(asked, digest) for digest in images),
         int(most) if re.fullmatch(r"[1-9][0-9]{0,8}", most) else None,
     )
 

@@ -165,6 +165,11 @@ class LabelConfig(Table):
         default_factory=LabelQuality, description="When a worker's votes are left out."
     )
 
+    def rules(self) -> dict[str, float]:
+        """The numbers that the store's views follow: `[label.quality]`, and how many experts."""
+        experts = {"experts": float(self.assignments)} if self.mode == "expert" else {}
+        return {**self.quality.values(), **experts}
+
     @field_validator("provider")
     @classmethod
     def _known_provider(cls, value: str) -> str:

@@ -120,8 +120,8 @@ def hit_terms(study: Study) -> HitTerms:
     )
 
 
-def page_text(study: Study, wanted: StudyClass) -> PageText:
-    """The words of the pages of one class.
+def page_text(study: Study, wanted: StudyClass, expert_round: int = 1) -> PageText:
+    """The words of the pages of one class; those of a second round name it.
 
     Raises:
         MissingError: `[label] template` names no template.
@@ -141,6 +141,7 @@ def page_text(study: Study, wanted: StudyClass) -> PageText:
         instructions=label.instructions,
         language=label.language,
         own=own_digest(label.template, label.language, study.root),
+        round="" if expert_round == 1 else str(expert_round),
     )
 
 

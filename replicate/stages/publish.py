@@ -118,12 +118,12 @@ def _publish_one(
         slots = _slots_of(session, hit)
         session.get_one(Hit, hit.hit_key).published_at = context.clock.now()
     each = HitPlan(hit.class_id, hit.number, slots, hit.hit_key)
-    text = page_text(study, wanted)
+    text = page_text(study, wanted, hit.expert_round)
     template = study.pipeline.label.template
     html = render_page(each, text, displays, template, study.root)
     note = f"{study.pipeline.study.name}: {hit.class_id}, page {hit.number + 1}"
     images = tuple((slot.slot_id, displays[slot.image_id]) for slot in slots)
-    sheet = Sheet(hit.class_id, text.title, images)
+    sheet = Sheet(hit.class_id, text.title, images, hit.expert_round)
     request = HitRequest(hit.hit_key, html_question(html), note[:255], sheet)
     terms = replace(hit_terms(study), assignments=hit.assignments)
     hit_id = provider.publish(request, hit_type, terms)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from replicate.base.randomness import uniform
 from replicate.crowd.composition import HitPlan, Numbers, Role, Slot, compose, plan_key
+from replicate.crowd.rounds import without_repeats
 from replicate.stages.labelling import hit_terms, page_text, question_key
 from replicate.stages.publish_short import Short, short_images
 from replicate.store import queries
@@ -64,18 +65,20 @@ def compose_missing(session: Session, study: Study, goal: int) -> None:
         goal: Valid votes that every published image should have; 0: whatever it has is enough.
     """
     pages = stored_pages(session)
-    short = short_images(session, [page.hit for page in pages if page.sent], goal)
+    # Experts see an image again when they disagree, not when it has few votes.
+    wanted = 0 if study.pipeline.label.mode == "expert" else goal
+    short = short_images(session, [page.hit for page in pages if page.sent], wanted)
     for work in _classes(session, study):
         mine = [page for page in pages if page.hit.class_id == work.wanted.class_id]
         sent = [page for page in mine if page.sent]
-        fresh = [page for page in mine if not page.sent]
+        fresh = [page for page in mine if not page.sent and page.hit.expert_round == 1]
         shown = {image for page in sent for image in page.images("candidate")}
         missing = sorted(set(work.candidates) - shown)
         topped = _to_top_up(short, work, study.pipeline.label.max_rounds)
         if _still_right(study, work.wanted, fresh, missing, topped):
             continue
-        _forget(session, fresh)
-        _keep(session, study, _compose(study, work, sent, missing, topped))
+        forget_pages(session, fresh)
+        keep_pages(session, study, _compose(study, work, sent, missing, topped))
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,13 @@ class _Work:
 
 
 @dataclass(frozen=True)
-class _Composed:
+class Composed:
     """A page to be stored."""
 
     plan: HitPlan
     assignments: int
     round: int
+    expert_round: int = 1
 
 
 def _classes(session: Session, study: Study) -> list[_Work]:
@@ -149,7 +153,7 @@ def _still_right(
         for item in topped
     )
     return enough and all(
-        plan_key(page.hit.class_id, page.slots, _terms(study, wanted, page.hit.assignments))
+        plan_key(page.hit.class_id, page.slots, page_terms(study, wanted, page.hit.assignments))
         == page.hit.hit_key
         for page in fresh
     )
@@ -157,10 +161,12 @@ def _still_right(
 
 def _compose(
     study: Study, work: _Work, sent: list[Page], missing: list[str], topped: list[Short]
-) -> list[_Composed]:
+) -> list[Composed]:
     used = Counter(image for page in sent for image in page.images())
     number = 1 + max((page.hit.number for page in sent), default=-1)
-    found: list[_Composed] = []
+    label = study.pipeline.label
+    few = label.provider == "annotate" or label.mode == "expert"  # who see every page
+    found: list[Composed] = []
 
     def add(candidates: list[str], again: list[str], assignments: int, round_: int) -> None:
         plans = compose(
@@ -170,14 +176,16 @@ def _compose(
             work.negatives,
             seed=study.seed,
             numbers=numbers(study),
-            terms=_terms(study, work.wanted, assignments),
+            terms=page_terms(study, work.wanted, assignments),
             first_number=number + len(found),
             again=again,
             used=used,
         )
+        if few:
+            plans = without_repeats(plans, used, page_terms(study, work.wanted, assignments))
         for plan in plans:
             used.update({slot.image_id for slot in plan.slots})
-            found.append(_Composed(plan, assignments, round_))
+            found.append(Composed(plan, assignments, round_))
 
     if missing:
         add(missing, [], study.pipeline.label.assignments, 0)
@@ -217,18 +225,22 @@ def numbers(study: Study) -> Numbers:
     )
 
 
-def _terms(study: Study, wanted: StudyClass, assignments: int) -> dict[str, Any]:
+def page_terms(
+    study: Study, wanted: StudyClass, assignments: int, expert_round: int = 1
+) -> dict[str, Any]:
     """All that a page consists of besides its images; goes into its key."""
+    text = page_text(study, wanted, expert_round)
     return {
         **replace(hit_terms(study), assignments=assignments).as_json(),
         "study": study.pipeline.study.name,
         "seed": study.seed,
         "numbers": asdict(numbers(study)),
-        "question": question_key(page_text(study, wanted), study.pipeline.label.template),
+        "question": question_key(text, study.pipeline.label.template),
     }
 
 
-def _forget(session: Session, pages: list[Page]) -> None:
+def forget_pages(session: Session, pages: list[Page]) -> None:
+    """Take back pages that were composed and not sent."""
     keys = [page.hit.hit_key for page in pages]
     for key in keys:
         session.execute(delete(HitImage).where(HitImage.hit_key == key))
@@ -237,7 +249,8 @@ def _forget(session: Session, pages: list[Page]) -> None:
     session.flush()
 
 
-def _keep(session: Session, study: Study, found: Sequence[_Composed]) -> None:
+def keep_pages(session: Session, study: Study, found: Sequence[Composed]) -> None:
+    """Store pages that are to be sent."""
     session.add_all(
         Hit(
             hit_key=each.plan.key,
@@ -247,6 +260,7 @@ def _keep(session: Session, study: Study, found: Sequence[_Composed]) -> None:
             reward=str(study.pipeline.label.reward),
             status="composed",
             round=each.round,
+            expert_round=each.expert_round,
         )
         for each in found
     )

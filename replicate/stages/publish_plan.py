@@ -16,6 +16,7 @@ from replicate.stages import ledger
 from replicate.stages.crowds import workers_simulated
 from replicate.stages.labelling import mode_of
 from replicate.stages.publish_pages import Page, compose_missing, stored_pages
+from replicate.stages.publish_rounds import compose_second_round
 from replicate.stages.publish_short import short_images
 from replicate.store import queries
 from replicate.store.tables import Hit
@@ -115,6 +116,7 @@ def plan(study: Study, top_up: int | None = None) -> Plan:
                 "There are no candidates to label.", "Run first: replicate run --until dedup"
             )
         compose_missing(session, study, goal)
+        compose_second_round(session, study)
         pages = stored_pages(session)
         waiting = [page for page in pages if page.hit.hit_id is None]
         lacking = short_images(session, [page.hit for page in pages if page.sent], goal)

@@ -26,6 +26,7 @@ from replicate.stages.common import Context, Tally, stage
 from replicate.store.queries import (
     CountedVote,
     Member,
+    accepted,
     counted_votes,
     members_of_test_set,
     newest_revision,
@@ -66,7 +67,7 @@ def sample(context: Context) -> Tally:
     with study.session() as session:
         drawn = {block.name for block in blocks if newest_revision(session, block.name)}
         todo = [block for block in blocks if block.name not in drawn]
-        material = _material(session) if todo else None
+        material = _material(session, study) if todo else None
     _write_missing_manifests(study)
     tally = Tally(skipped=len(drawn))
     if material is None:
@@ -104,7 +105,7 @@ def plan(study: Study) -> list[dict[str, Any]]:
         MissingError: There are no votes yet.
     """
     with study.session() as session:
-        material = _material(session)
+        material = _material(session, study)
     tables = _all_counts(study, material, study.pipeline.sample)
     rows: list[dict[str, Any]] = []
     for block in study.pipeline.sample:
@@ -154,14 +155,18 @@ def stored_manifest(session: Session, row: TestSet) -> Manifest:
     return Manifest(row.name, row.revision, row.strategy, row.parameters, pairs)
 
 
-def _material(session: Session) -> _Material:
+def _material(session: Session, study: Study) -> _Material:
     votes = counted_votes(session)
     if not votes:
         raise MissingError(
             "There are no votes to sample by.", "Run the stage before first: replicate collect"
         )
     pages = session.scalars(select(Hit.hit_key).where(Hit.status != "complete")).all()
-    return _Material(pool(session), set_members(session, "original"), votes, len(pages))
+    members = pool(session)
+    if study.pipeline.label.mode == "expert":
+        stays = accepted(session)
+        members = [member for member in members if member in stays]
+    return _Material(members, set_members(session, "original"), votes, len(pages))
 
 
 def _all_counts(

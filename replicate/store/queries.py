@@ -24,6 +24,7 @@ _FREQUENCIES = table(
     column("selected"),
     column("shown"),
 )
+_ACCEPTED = table("accepted_images", column("image_id"), column("class_id"))
 _COUNTED = table(
     "counted_votes",
     column("image_id"),
@@ -117,6 +118,12 @@ def pool(session: Session) -> list[Member]:
         select(DedupDecision.image_id, DedupDecision.class_id).where(DedupDecision.keep)
     ).all()
     return sorted(Member(row.image_id, row.class_id) for row in rows)
+
+
+def accepted(session: Session) -> set[Member]:
+    """In expert mode: the images that all experts accept in the last round they were shown in."""
+    rows = session.execute(select(_ACCEPTED)).all()
+    return {Member(row.image_id, row.class_id) for row in rows}
 
 
 def frequencies(session: Session) -> list[Frequency]:

@@ -51,7 +51,10 @@ class Rule(Base):
     """A number that views depend on, taken over from the pipeline file."""
 
     __tablename__ = "rules"
-    name: Mapped[str] = _text("A key of [label.quality].", primary_key=True)
+    name: Mapped[str] = _text(
+        "A key of [label.quality]; or experts: how many must accept an image in expert mode.",
+        primary_key=True,
+    )
     value: Mapped[float] = mapped_column(Float, doc="Its value.")
 
 
@@ -221,7 +224,8 @@ class Hit(Base):
     hit_id: Mapped[str | None] = _text("The provider's id, once it is published.")
     published_at: Mapped[datetime | None] = mapped_column(doc="When it was published.")
     status: Mapped[str] = _text(
-        "composed, published, complete, or expired: it ended before all assignments were sent."
+        "composed, published, complete, expired: it ended before all assignments were sent; or "
+        "imported: it was done elsewhere."
     )
     round: Mapped[int] = mapped_column(
         Integer,
@@ -232,6 +236,12 @@ class Hit(Base):
     )
     batch_id: Mapped[int | None] = mapped_column(
         ForeignKey("batches.batch_id"), doc="The batch it was published in."
+    )
+    expert_round: Mapped[int] = mapped_column(
+        Integer,
+        default=1,
+        server_default="1",
+        doc="1; in expert mode 2 for images on which the experts disagreed.",
     )
 
 

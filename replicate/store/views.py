@@ -107,11 +107,25 @@ CREATE VIEW flagged_workers AS
 SELECT worker_id, COUNT(*) AS n_rules FROM worker_flags GROUP BY worker_id
 """
 
+# The joins begin with the few pages of later rounds: CROSS JOIN keeps SQLite to that order.
+SUPERSEDED_VOTES = """
+CREATE VIEW superseded_votes AS
+SELECT v.assignment_id AS assignment_id, v.slot AS slot
+FROM hits again CROSS JOIN hit_images shown CROSS JOIN votes v
+CROSS JOIN assignments a CROSS JOIN hits earlier
+WHERE again.expert_round > 1 AND again.hit_id IS NOT NULL
+  AND shown.hit_key = again.hit_key
+  AND v.image_id = shown.image_id AND v.class_id = again.class_id
+  AND a.assignment_id = v.assignment_id
+  AND earlier.hit_key = a.hit_key AND earlier.expert_round < again.expert_round
+"""
+
 COUNTED_VOTES = """
 CREATE VIEW counted_votes AS
 SELECT assignment_id, slot, image_id, class_id, worker_id, role, value
 FROM usable_votes
 WHERE role <> 'repeat' AND worker_id NOT IN (SELECT worker_id FROM flagged_workers)
+  AND (assignment_id, slot) NOT IN (SELECT assignment_id, slot FROM superseded_votes)
 """
 
 SELECTION_FREQUENCIES = """
@@ -123,6 +137,13 @@ FROM counted_votes
 GROUP BY image_id, class_id
 """
 
+ACCEPTED_IMAGES = """
+CREATE VIEW accepted_images AS
+SELECT f.image_id AS image_id, f.class_id AS class_id
+FROM selection_frequencies f JOIN rules r ON r.name = 'experts'
+WHERE f.selected = f.shown AND f.shown >= r.value
+"""
+
 ALL_VIEWS = {
     "usable_votes": USABLE_VOTES,
     "worker_controls": WORKER_CONTROLS,
@@ -131,8 +152,10 @@ ALL_VIEWS = {
     "worker_pages": WORKER_PAGES,
     "worker_flags": WORKER_FLAGS,
     "flagged_workers": FLAGGED_WORKERS,
+    "superseded_votes": SUPERSEDED_VOTES,
     "counted_votes": COUNTED_VOTES,
     "selection_frequencies": SELECTION_FREQUENCIES,
+    "accepted_images": ACCEPTED_IMAGES,
 }
 VIEW_DOCS = {
     "usable_votes": "The votes yes and no of submitted and approved work, whoever gave them.",
@@ -143,6 +166,9 @@ VIEW_DOCS = {
     "worker_flags": "Which rule flags which worker: what was found, on how many items, and what "
     "was wanted. Of the rules on seconds, the share of pages that were faster is found.",
     "flagged_workers": "Workers whose votes are left out, and how many rules they break.",
-    "counted_votes": "The votes that count: usable, no repeat, and of nobody who is flagged.",
+    "superseded_votes": "The votes of experts on images that came back to them in a later round.",
+    "counted_votes": "The votes that count: usable, no repeat, of nobody who is flagged, and of "
+    "the last round.",
     "selection_frequencies": "Selected and shown, per (image, class).",
+    "accepted_images": "In expert mode: what all experts accept in the last round.",
 }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from urllib.parse import urljoin
 
@@ -9,7 +10,7 @@ import requests
 
 from replicate.base.digests import sha256_bytes
 
-Judge = Callable[[str, str], bool]
+Judge = Callable[[str, str, str], bool]
 
 
 class Annotator:
@@ -17,19 +18,31 @@ class Annotator:
 
     Args:
         link: The invitation.
-        judge: Whether an image, by the SHA-256 of its display copy, shows a class.
+        judge: Whether an image shows a class: the class, the SHA-256 of its display copy, and the
+            round that the page names.
 
     Attributes:
         seen: The class, the round that the page names, and the image, of every judgement sent.
     """
 
     def __init__(self, link: str, judge: Judge) -> None:
-        self.session = requests.Session()
         self.seen: list[tuple[str, str, str]] = []
         self._judge = judge
+        self.enter(link)
+
+    def enter(self, link: str) -> None:
+        """Follow the link, perhaps of a server that was started again."""
+        self.session = requests.Session()
         answer = self.session.get(link)
         assert answer.status_code == 200, answer.text
         self._home = urljoin(link, "/worker")
+
+    def wait_for_work(self, seconds: float = 60) -> None:
+        """Load the list of work again until there is some."""
+        deadline = time.monotonic() + seconds
+        while "/accept" not in self.session.get(self._home).text:
+            assert time.monotonic() < deadline, "no work came"
+            time.sleep(0.1)
 
     def work(self, pages: int | None = None) -> int:
         """Do some pages, or all that there are; how many that was."""
@@ -59,7 +72,7 @@ class Annotator:
             digest = sha256_bytes(self.session.get(urljoin(url, source)).content)
             order.append(slot)
             self.seen.append((class_id, number, digest))
-            if self._judge(class_id, digest):
+            if self._judge(class_id, digest, number):
                 selected.append(slot)
         answer = {
             "version": 1,
