@@ -24,7 +24,6 @@ from replicate.store.tables import (
     Base,
     DedupDecision,
     Hit,
-    Rule,
     TestSet,
     TestSetImage,
     Vote,
@@ -64,10 +63,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 
 def _vote(session: Any, judged: list[tuple[str, str, bool]]) -> None:
     """Ten people look at every image; the image itself decides how many of them select it."""
-    session.execute(
-        insert(Rule),
-        [{"name": "min_control_accuracy", "value": 0.6}, {"name": "min_controls", "value": 20}],
-    )
     moment = datetime(2026, 2, 1, tzinfo=UTC)
     session.execute(
         insert(Hit),
