@@ -34,7 +34,7 @@ def crowd() -> None:
 @click.option(
     "--api-rate",
     type=click.FloatRange(min=1),
-    default=500,
+    default=1000,
     show_default=True,
     help="Calls a second that one key may make; boto3 waits and repeats those beyond it.",
 )

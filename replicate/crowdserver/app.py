@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replicate.crowdserver import api
 from replicate.crowdserver.clocks import SandboxClock
+from replicate.crowdserver.external_pages import error_policy
 from replicate.crowdserver.faults import Faults
 from replicate.crowdserver.guard import guarded
 from replicate.crowdserver.health import Health
@@ -182,6 +183,7 @@ async def _worker_error(request: Request, error: Exception) -> Response:
         TEMPLATES,
         "requester_message.html.j2" if ours else "message.html.j2",
         status=error.status,
+        policy=error_policy(request),
         title=error.title,
         message=error.message,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 from replicate.crowdserver.arrangement import arrange
 from replicate.crowdserver.errors import ApiError, bad_value
+from replicate.crowdserver.external import ROOT as EXTERNAL
+from replicate.crowdserver.external import External, read_external
 
 NOT_YET = "ASSIGNMENT_ID_NOT_AVAILABLE"  # the protocol's word for a preview
 _HTML = (
@@ -59,27 +61,47 @@ def check_question(question: str) -> None:
     """Refuse a question that this server could not show.
 
     Raises:
-        ApiError: It is not XML, or not an HTMLQuestion.
+        ApiError: It is not XML, or neither an HTMLQuestion nor an ExternalQuestion.
     """
     html_of(question)
 
 
 def html_of(question: str) -> str:
-    """The HTML of an HTMLQuestion.
+    """The HTML of a question; for an ExternalQuestion, HTML that says where its page is.
 
     Raises:
-        ApiError: It is not one.
+        ApiError: It is neither an HTMLQuestion nor an ExternalQuestion.
     """
     root = _parsed(question, "Question")
+    if root.tag == f"{EXTERNAL}ExternalQuestion":
+        url = escape(_external(root).url)
+        return f"<!doctype html><title>A page elsewhere</title><p>The page is at {url}</p>"
     if root.tag != f"{_HTML}HTMLQuestion":
         raise bad_value(
             f"The Question is a {root.tag.rpartition('}')[2]}; this server shows HTMLQuestion "
-            "(2011-11-11) only."
+            "(2011-11-11) and ExternalQuestion (2006-07-14)."
         )
     html = root.findtext(f"{_HTML}HTMLContent")
     if not html or not html.strip():
         raise ApiError("The HTMLQuestion has no HTMLContent.", _XML_ERROR)
     return str(html)
+
+
+def external_of(question: str) -> External | None:
+    """The page of an ExternalQuestion; None for another question.
+
+    Raises:
+        ApiError: The question is not XML, or its page cannot be shown.
+    """
+    if "ExternalQuestion" not in question:
+        return None
+    root = _parsed(question, "Question")
+    return _external(root) if root.tag == f"{EXTERNAL}ExternalQuestion" else None
+
+
+def _external(root: Any) -> External:
+    found = (root.findtext(f"{EXTERNAL}{name}") for name in ("ExternalURL", "FrameHeight"))
+    return read_external(*found)
 
 
 def _parsed(text: str, parameter: str) -> Any:

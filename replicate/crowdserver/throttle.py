@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from replicate.crowdserver.errors import ApiError
 
-API_RATE = 500.0  # calls a second and key; more than one machine answers, so nobody meets it
+API_RATE = 1000.0  # calls a second and key; more than one machine answers, so nobody meets it
 _BURST = 2.0  # seconds' worth of calls that may come at once
 
 

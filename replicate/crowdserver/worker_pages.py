@@ -9,9 +9,11 @@ from starlette.responses import HTMLResponse, Response
 
 from replicate.crowdserver import workers
 from replicate.crowdserver.allowance import allowance_of
+from replicate.crowdserver.eligibility import forbidden, obstacles
+from replicate.crowdserver.external_pages import external_preview, external_task, sent
 from replicate.crowdserver.own_pages import go, moment
 from replicate.crowdserver.qualification_asking import messages_of
-from replicate.crowdserver.questions import NOT_YET, fill_in, insert_bar
+from replicate.crowdserver.questions import NOT_YET, external_of, fill_in, insert_bar
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.states import DONE, OPEN
 from replicate.crowdserver.worker_session import (
@@ -69,6 +71,7 @@ class WorkerPages:
             found = [] if refusal else workers.available(context, person.worker, start)
             notes = [] if start else messages_of(context, person.worker)
             news = [note for note in notes if note.sent > context.now - NEWS]
+            closed = forbidden(context, person.worker, "accept")
         return page(
             TEMPLATES,
             "home.html.j2",
@@ -77,6 +80,7 @@ class WorkerPages:
             more=found[workers.PAGE - 1].serial if len(found) > workers.PAGE else None,
             allowance=how_far,
             refusal=refusal,
+            closed=closed,
             recruited=person.recruitment is not None,
             news=news,
             csrf=form_token_of(self._site, person.worker),
@@ -91,10 +95,16 @@ class WorkerPages:
             person = person_of(self._site, request, context)
             offer = workers.offer(context, person.worker, request.path_params["hit"])
             how_far = allowance_of(context, person.worker, person.recruitment)
+            lacking, hidden = (
+                obstacles(context, person.worker, offer.hit_id, action)
+                for action in ("accept", "preview")
+            )
         return page(
             TEMPLATES,
             "hit.html.j2",
             offer=offer,
+            lacking=lacking,
+            hidden=bool(hidden),
             refusal=how_far.refusal(self._site.limits),
             recruited=person.recruitment is not None,
             csrf=form_token_of(self._site, person.worker),
@@ -109,8 +119,11 @@ class WorkerPages:
             person = person_of(self._site, request, context)
             hit_id = workers.offer(context, person.worker, request.path_params["hit"]).hit_id
             workers.require_qualified(context, person.worker, hit_id, "preview")
-            html, digests = self._site.question(hit_id, workers.question_of(context, hit_id))
-        origin = self._site.origin(request)
+            question = workers.question_of(context, hit_id)
+        origin, external = self._site.origin(request), external_of(question)
+        if external is not None:
+            return external_preview(external, hit_id, origin)
+        html, digests = self._site.question(hit_id, question)
         filled = fill_in(html, [_PLACEHOLDER] * len(digests), origin, NOT_YET)
         return _question(filled, origin, framed=True)
 
@@ -142,8 +155,10 @@ class WorkerPages:
             return go("/worker?said=before")
         if row.state != OPEN:
             raise workers.not_open(row.state)
+        origin, external = self._site.origin(request), external_of(row.question)
+        if external is not None:
+            return external_task(external, row, origin, now)
         html, addresses = self._site.addressed(row)
-        origin = self._site.origin(request)
         bar = (
             environment(TEMPLATES)
             .get_template("bar.html.j2")
@@ -204,8 +219,9 @@ class WorkerPages:
             raise WorkerError(400, "Accept the HIT first", "A preview cannot be sent in.")
         with self._site.context() as context:
             workers.submit(context, found[0], [f for f in fields if f[0] != "assignmentId"])
+            external = external_of(workers.task(context, found[0]).question)
         self._site.addresses.end(found[0])
-        return go("/worker?said=saved")
+        return go("/worker?said=saved") if external is None else sent()
 
 
 def _task_url(origin: str, assignment: str, hit: str, worker: str) -> str:

@@ -15,6 +15,7 @@ _TERMS = (HitType.title, HitType.description, HitType.reward, HitType.duration)
 _OFFERS: Select[Any] = select(
     Hit.serial,
     Hit.hit_id,
+    Hit.hit_type_id,
     *_TERMS,
     Hit.max_assignments,
     (Hit.max_assignments - TAKEN).label("remaining"),

@@ -41,6 +41,7 @@ class Offer:
 
     serial: int
     hit_id: str
+    hit_type_id: str
     title: str
     description: str
     reward: str

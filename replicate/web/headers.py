@@ -25,6 +25,22 @@ PAGE_POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+
+def framing_policy(other: str | None, framed: bool) -> str:
+    """The content security policy of a page of ours that shows another server's page in a frame.
+
+    Args:
+        other: Scheme, host and port of that server; None: of no other.
+        framed: Whether our own pages may show this page in a frame.
+    """
+    policy = (
+        PAGE_POLICY
+        if other is None
+        else PAGE_POLICY.replace("frame-src 'self'", f"frame-src 'self' {other}")
+    )
+    return policy.replace("ancestors 'none'", "ancestors 'self'") if framed else policy
+
+
 # A requester's question: its own inline scripts run, but in an origin of their own (sandbox), so
 # they cannot read our pages or cookies; they reach nothing but this server's images and forms.
 QUESTION_POLICY = (

@@ -25,16 +25,24 @@ def environment(folder: Path) -> Environment:
     )
 
 
-def page(folder: Path, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+def page(
+    folder: Path, name: str, status: int = 200, policy: str = PAGE_POLICY, **values: Any
+) -> HTMLResponse:
     """One of our own pages, with the headers that all of them carry.
 
     Args:
         folder: Where its template is.
         name: The template's file name.
         status: The HTTP status.
+        policy: The content security policy.
         **values: What is filled in.
     """
     html = environment(folder).get_template(name).render(status=status, **values)
-    # The second is for browsers that do not know frame-ancestors.
-    headers = {**COMMON_HEADERS, "content-security-policy": PAGE_POLICY, "x-frame-options": "DENY"}
+    # The third is for browsers that do not know frame-ancestors.
+    frames = "DENY" if "frame-ancestors 'none'" in policy else "SAMEORIGIN"
+    headers = {
+        **COMMON_HEADERS,
+        "content-security-policy": policy,
+        "x-frame-options": frames,
+    }
     return HTMLResponse(html, status_code=status, headers=headers)

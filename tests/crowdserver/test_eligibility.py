@@ -33,12 +33,17 @@ def can(worker: Person, hit: str) -> tuple[bool, bool, bool]:
     """Whether a worker can discover, preview and accept; what is accepted is given back."""
     url = f"{worker.server.endpoint}/worker/hits/{hit}/question"
     found = hit in worker.hits()
+    shown = worker.session.get(url.removesuffix("/question")).text
     preview = worker.session.get(url).status_code
     page = worker.accept(hit)
     if page.status_code == 200:
         back = f"{page.url.partition('?')[0]}/return"
         assert worker.session.post(back, data={"csrf": worker.csrf}).status_code == 200
     assert preview in (200, 403, 404)
+    assert ("<iframe" in shown, "Accept this HIT" in shown) == (
+        preview == 200,
+        page.status_code == 200,
+    )
     assert page.status_code in (200, 403)
     return found, preview == 200, page.status_code == 200
 

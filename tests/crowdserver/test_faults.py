@@ -8,9 +8,10 @@ import requests
 from botocore.exceptions import ClientError, ConnectionClosedError
 from support.crowd import Running, client, hit_values, running
 
+from replicate.cli.crowd import serve
 from replicate.crowdserver.errors import ApiError
 from replicate.crowdserver.keys import add_key
-from replicate.crowdserver.throttle import Throttle
+from replicate.crowdserver.throttle import API_RATE, Throttle
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,11 @@ def test_a_key_that_calls_too_fast_is_throttled_and_carries_on(tmp_path: Path) -
         assert error.value.response["Error"]["Code"] == "ThrottlingException"
         client(server, other).get_account_balance()  # another key has its own measure
         assert patient.list_hits()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_the_command_offers_the_same_rate() -> None:
+    [rate] = [option for option in serve.params if option.name == "api_rate"]
+    assert rate.default == API_RATE
 
 
 def test_the_measure_of_a_key() -> None:
