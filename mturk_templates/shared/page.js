@@ -114,6 +114,8 @@ const moves = { ArrowRight: () => here + 1, ArrowLeft: () => here - 1, Home: () 
 document.addEventListener("keydown", (event) => {
   if (preview || event.ctrlKey || event.metaKey || event.altKey) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key, large = zoom.open;
+  // Who dictates to the computer can turn keys of one letter off (WCAG 2.1.4).
+  if (name.length === 1 && name !== " " && !byId("keys").checked) return;
   const onButton = event.target.tagName === "BUTTON";
   if (large && name in moves) enlarge(moves[name]());
   else if (large && name === "Enter" && !onButton) zoom.close();

@@ -100,6 +100,15 @@ def render_page(
     return _render(shown, text, template, folder)
 
 
+def check_template(text: PageText, template: str, folder: Path | None) -> None:
+    """Refuse a study's template before anything is published with it.
+
+    Raises:
+        UsageError: As `render_page`.
+    """
+    _render([("i01", "0" * 64), ("i02", "1" * 64)], text, template, folder)
+
+
 def render_pair(text: PageText, first: str, second: str, folder: Path | None = None) -> str:
     """The HTML of a page that asks whether two images are the same photo.
 

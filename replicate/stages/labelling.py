@@ -12,7 +12,7 @@ from replicate.base.files import write_bytes
 from replicate.base.randomness import token
 from replicate.crowd.exchange import FilesProvider
 from replicate.crowd.mturk import MTurkProvider
-from replicate.crowd.pages import PageText
+from replicate.crowd.pages import PageText, check_template
 from replicate.crowd.providers import HitTerms, Provider
 from replicate.crowd.registry import ProviderSettings, factory
 from replicate.crowd.templates import own_digest
@@ -125,10 +125,11 @@ def page_text(study: Study, wanted: StudyClass, expert_round: int = 1) -> PageTe
 
     Raises:
         MissingError: `[label] template` names no template.
+        UsageError: It is the study's own, and pages of it could not be answered.
     """
     label = study.pipeline.label
     values = {"{name}": quote(wanted.name), "{id}": quote(wanted.class_id)}
-    return PageText(
+    text = PageText(
         class_id=wanted.class_id,
         class_name=wanted.name,
         question=label.question,
@@ -143,6 +144,9 @@ def page_text(study: Study, wanted: StudyClass, expert_round: int = 1) -> PageTe
         own=own_digest(label.template, label.language, study.root),
         round="" if expert_round == 1 else str(expert_round),
     )
+    if text.own:  # the packed ones are known to be good
+        check_template(text, label.template, study.root)
+    return text
 
 
 def _filled(link: str, values: dict[str, str]) -> str:

@@ -62,6 +62,8 @@ def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
         "replicate/_data/pipelines/digits/pipeline.toml",
         "replicate/_data/pipelines/imagenet_v2/wnids.txt",
         "replicate/_data/mturk_templates/select-images.html.j2",
+        "replicate/_data/mturk_templates/shared/page.html.j2",
+        "replicate/_data/mturk_templates/words.en.toml",
         "replicate/_data/db/study/env.py",
     ):
         assert wanted in names

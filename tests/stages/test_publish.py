@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import delete, select
 from stages.labels import CLASSES, Labelling, add_candidates, labelling
 
-from replicate.base.errors import GuardError, MissingError
+from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.crowd.mturk import MTurkProvider
 from replicate.stages.publish import publish
 from replicate.stages.publish_plan import plan
@@ -139,6 +139,29 @@ def test_a_changed_pipeline_changes_what_was_not_published_yet(lab):
     lab.change('reward = "0.20"', 'reward = "0.30"')
     assert plan(lab.study).total == 0
     assert {hit.hit_key for hit in _hits(lab)} == changed
+
+
+def test_a_studys_own_texts_and_template_are_on_its_pages(lab):
+    lab.change(
+        'reward = "0.10"',
+        'reward = "0.10"\ntemplate = "own.html.j2"\ncontact = "ann@lab.example"\n'
+        'consent = "You can stop at any time."\nlinks = { Read = "https://w.org/{name}?id={id}" }',
+    )
+    with pytest.raises(MissingError, match=r"no page template 'own\.html\.j2'"):
+        plan(lab.study)
+    own = lab.study.root / "own.html.j2"
+    own.write_text("<p>{{ question }}</p>")
+    with pytest.raises(UsageError, match="lacks a form"):
+        plan(lab.study)
+    own.write_text('{% extends "select-images.html.j2" %}{% block keys %}Own{% endblock %}')
+    plan(lab.study)
+    first = {hit.hit_key for hit in _hits(lab)}
+    own.write_text(own.read_text().replace("Own", "Our own"))
+    publish(lab.context(confirm_cost=TOTAL))
+    assert not first & {hit.hit_key for hit in _hits(lab)}  # other pages have other keys
+    for hit in lab.published():
+        for said in ("Our own", "You can stop", "mailto:ann@lab.example", "https://w.org/"):
+            assert said in hit["Question"]
 
 
 def test_later_candidates_get_pages_of_their_own(lab):
