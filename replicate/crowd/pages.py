@@ -37,6 +37,8 @@ class PageText:
         own: A digest of the study's own template and words; empty where it has none.
         round: A later round's name, in ``data-round``: in each round a worker may see an image
             of a class once. Empty for the first.
+        max_per_worker: How many HITs of this type one worker may do; pages tell the server in
+            ``data-max-per-worker``. None: any number.
     """
 
     class_id: str
@@ -52,6 +54,7 @@ class PageText:
     language: str = "en"
     own: str = ""
     round: str = ""
+    max_per_worker: int | None = None
 
     @property
     def title(self) -> str:

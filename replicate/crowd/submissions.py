@@ -10,6 +10,7 @@ from replicate.base.errors import ItemError
 MAX_ANSWER = 200_000
 VERSION = 1
 ANSWER = "answer"
+WITHDRAWN = "withdrawn"
 
 
 def form_fields(xml: str) -> dict[str, list[str]]:
@@ -41,6 +42,22 @@ def form_fields(xml: str) -> dict[str, list[str]]:
             values = [text for tag, text in parts if tag in ("FreeText", "SelectionIdentifier")]
             found.setdefault(name, []).extend(values or [""])
     return found
+
+
+def is_withdrawn(xml: str) -> bool:
+    """Whether a submission says that its worker has taken the answer back.
+
+    Our crowd server then gives a document with the one field ``withdrawn`` in the answer's place.
+
+    >>> is_withdrawn("<Answer><QuestionIdentifier>withdrawn</QuestionIdentifier></Answer>")
+    True
+    """
+    if f"<QuestionIdentifier>{WITHDRAWN}</QuestionIdentifier>" not in xml:
+        return False  # the most frequent case by far, told without reading the XML
+    try:
+        return set(form_fields(xml)) == {WITHDRAWN}
+    except ItemError:
+        return False
 
 
 def json_answer(fields: Mapping[str, list[str]]) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ from replicate.crowdserver.requester_routes import requester_routes
 from replicate.crowdserver.requester_session import ROOT as REQUESTER_ROOT
 from replicate.crowdserver.site import TEMPLATES, Site
 from replicate.crowdserver.worker_pages import WorkerPages
+from replicate.crowdserver.worker_session import COOKIE
 from replicate.crowdserver.workers import WorkerError
 from replicate.web.headers import COMMON_HEADERS
 from replicate.web.pages import page
@@ -182,6 +183,7 @@ async def _worker_error(request: Request, error: Exception) -> Response:
     return page(
         TEMPLATES,
         "requester_message.html.j2" if ours else "message.html.j2",
+        signed_in=error.status != 401 and COOKIE in request.cookies,
         status=error.status,
         policy=error_policy(request),
         title=error.title,
@@ -189,19 +191,23 @@ async def _worker_error(request: Request, error: Exception) -> Response:
     )
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = "There is no such page" if status == 404 else "This does not work"
-    return page(TEMPLATES, "message.html.j2", status=status, title=title, message="")
+    signed_in = COOKIE in request.cookies
+    return page(
+        TEMPLATES, "message.html.j2", status=status, signed_in=signed_in, title=title, message=""
+    )
 
 
-async def _database_error(_request: Request, error: Exception) -> Response:
+async def _database_error(request: Request, error: Exception) -> Response:
     # Its values are not shown: hide_parameters. A full disk ends here as well.
     log.error("The database failed: %s", error.orig if isinstance(error, DBAPIError) else error)
     answer = page(
         TEMPLATES,
         "message.html.j2",
         status=503,
+        signed_in=COOKIE in request.cookies,
         title="The server cannot store anything at the moment",
         message="Nothing of this request was stored; what was stored before is safe. Please keep "
         "this page open and try again in a minute.",
@@ -210,11 +216,12 @@ async def _database_error(_request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _fault(_request: Request, _error: Exception) -> Response:
+async def _fault(request: Request, _error: Exception) -> Response:
     return page(
         TEMPLATES,
         "message.html.j2",
         status=500,
+        signed_in=COOKIE in request.cookies,
         title="Something failed",
         message="Nothing was stored. Please go back and try again.",
     )

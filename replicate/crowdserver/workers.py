@@ -110,7 +110,12 @@ def offer(context: Context, worker: str, hit_id: str) -> Offer:
     }
     row = context.connection.execute(queries.AVAILABLE_ONE, given).first()
     if row is None:
-        raise WorkerError(404, "This HIT is not available", "It may be finished, or yours.")
+        raise WorkerError(
+            404,
+            "This HIT is not available",
+            "It is finished, others are working on it, you have done it, or you have seen some of "
+            "its images on another one.",
+        )
     return Offer(*row)
 
 

@@ -139,6 +139,9 @@ class LabelConfig(Table):
         True, description="Fill a short last HIT with further controls, half and half."
     )
     assignments: int = Field(10, ge=1, description="Workers a HIT.")
+    max_per_worker: int | None = Field(
+        None, ge=1, description="HITs that one worker may do, of those with the same terms."
+    )
     reward: Decimal = Field(Decimal("0.10"), ge=0, description="US dollars an assignment.")
     seconds_per_image: float = Field(
         2.0, gt=0, le=600, description="Expected pace; the plan's time and hourly wage follow."

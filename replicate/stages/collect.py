@@ -9,7 +9,7 @@ paid twice.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
@@ -17,6 +17,7 @@ from replicate.crowd.answers import answer_votes, parse_answer
 from replicate.crowd.composition import Slot
 from replicate.crowd.cost import FeeTable, fee_table
 from replicate.crowd.providers import Provider, RawAssignment
+from replicate.crowd.submissions import is_withdrawn
 from replicate.stages import ledger
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.labelling import mode_of, open_provider, worker_hash, worker_key
@@ -37,7 +38,8 @@ class _Found:
         pending: Assignments that may still be sent.
         undecided: Assignments that are stored, and that the provider will approve in time.
         missing: Assignments that nobody can send any more: the HIT has ended.
-        withdrawn: Assignments that are stored, and that the provider no longer has.
+        withdrawn: Assignments that were stored, and that their workers have taken back, or
+            that the provider no longer has.
     """
 
     new: int
@@ -111,9 +113,13 @@ def _visit(desk: _Desk, hit: Hit, tally: Tally) -> _Found:
         states = {item.assignment_id: str(item.status) for item in listed}
         # Work that the provider no longer has was withdrawn: it is kept, and counts no more.
         states.update(dict.fromkeys(known.keys() - states.keys(), "Withdrawn"))
-        withdrawn = sum(states[name] == "Withdrawn" != row.status for name, row in known.items())
+        # What its worker took back is deleted, and paid as it was to be.
+        taken_back = {item.assignment_id for item in listed if is_withdrawn(item.answer)}
+        shown = states | dict.fromkeys(taken_back, "Withdrawn")
+        gone = {name for name, row in known.items() if shown[name] == "Withdrawn" != row.status}
         for name, row in known.items():
-            row.status = states[name]
+            row.status = shown[name]
+        _delete(session, [known[name] for name in sorted(gone & taken_back)])
         _store(session, desk, hit, new, tally)
         due = book.write(session, sorted(states.items()), now)
     for assignment_id in due:
@@ -124,11 +130,13 @@ def _visit(desk: _Desk, hit: Hit, tally: Tally) -> _Found:
     state = "published" if pending or undecided else ended
     with study.session() as session:
         session.execute(
-            update(Assignment).where(Assignment.assignment_id.in_(due)).values(status="Approved")
+            update(Assignment)
+            .where(Assignment.assignment_id.in_(due), Assignment.status != "Withdrawn")
+            .values(status="Approved")
         )
         book.confirm(session, due, desk.context.clock.now())
         session.execute(update(Hit).where(Hit.hit_key == hit.hit_key).values(status=state))
-    return _Found(len(new), pending, undecided, missing, withdrawn)
+    return _Found(len(new), pending, undecided, missing, len(gone))
 
 
 def _say_left_out(provider: Provider, tally: Tally) -> None:
@@ -177,10 +185,21 @@ def _store(
         session.execute(insert(Vote), votes)
 
 
+def _delete(session: Session, rows: Sequence[Assignment]) -> None:
+    """Delete the answers and the votes of work that its workers took back."""
+    for row in rows:
+        row.answer, row.reason = "", None
+    names = [row.assignment_id for row in rows]
+    session.execute(delete(Vote).where(Vote.assignment_id.in_(names)))
+
+
 def _votes(
     row: Assignment, class_id: str, slots: Sequence[Slot], tally: Tally
 ) -> list[dict[str, object]]:
     """The rows of an assignment's votes; a malformed answer gives none, and a reason."""
+    if is_withdrawn(row.answer):
+        row.status, row.answer, row.reason = "Withdrawn", "", None
+        return []
     try:
         answer = parse_answer(row.answer)
         votes = answer_votes(answer, slots)
@@ -251,9 +270,7 @@ def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
         )
     tally.notes += [note for note in (found.sentence(), *found.idle()) if note]
     if withdrawn:
-        tally.notes.append(
-            f"{withdrawn} assignments were withdrawn; their votes are kept, but count no more."
-        )
+        tally.notes.append(f"{withdrawn} assignments were withdrawn; they count no more.")
     if pending:
         tally.notes.append(
             f"{pending} assignments are still to come. Collect again later: replicate collect"

@@ -143,6 +143,7 @@ def page_text(study: Study, wanted: StudyClass, expert_round: int = 1) -> PageTe
         language=label.language,
         own=own_digest(label.template, label.language, study.root),
         round="" if expert_round == 1 else str(expert_round),
+        max_per_worker=label.max_per_worker,
     )
     if text.own:  # the packed ones are known to be good
         check_template(text, label.template, study.root)

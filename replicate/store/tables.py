@@ -267,7 +267,8 @@ class Assignment(Base):
     )
     worker_id: Mapped[str] = _text("The worker, as a keyed hash.")
     status: Mapped[str] = _text(
-        "Submitted, Approved, Rejected, or Withdrawn: the provider no longer has it."
+        "Submitted, Approved, Rejected, or Withdrawn: its worker took it back, or the provider "
+        "no longer has it."
     )
     accepted_at: Mapped[datetime | None] = mapped_column(doc="When the worker took it.")
     submitted_at: Mapped[datetime | None] = mapped_column(doc="When the worker sent it.")

@@ -1,14 +1,17 @@
 """Every assignment is paid exactly once, and what batches were agreed to is kept."""
 
+import re
 from collections import Counter
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import select, update
 from stages.labels import Labelling, labelling
+from support.crowd import Person
 
 from replicate.base.errors import GuardError
 from replicate.crowd.mturk import MTurkProvider
+from replicate.crowdserver.admin import invite
 from replicate.stages import ledger
 from replicate.stages.batches import batch_states
 from replicate.stages.collect import collect
@@ -150,6 +153,47 @@ def test_work_that_was_withdrawn_keeps_its_votes_and_they_count_no_more(lab, mon
     assert collect(lab.context(recheck=True)).tally.details["withdrawn"] == 0
 
 
+def test_what_a_worker_took_back_is_deleted_and_stays_paid(lab):
+    lab.world.simulate_work()
+    item = lab.client.list_assignments_for_hit(HITId=lab.published()[0]["HITId"])["Assignments"][0]
+    _withdraw(lab, item)  # before it was collected
+    collect(lab.context())
+    with lab.study.session() as session:
+        early = session.get_one(Assignment, item["AssignmentId"])
+        assert (early.status, early.answer, early.reason) == ("Withdrawn", "", None)
+        assert sum(f.shown for f in queries.frequencies(session)) == (N - 1) * 10
+        other = session.scalars(select(Assignment).where(Assignment.status == "Approved")).first()
+        later, hit_key = other.assignment_id, other.hit_key
+        hit_id = session.get_one(Hit, hit_key).hit_id
+    listed = lab.client.list_assignments_for_hit(HITId=hit_id)["Assignments"]
+    (found,) = [row for row in listed if row["AssignmentId"] == later]
+    _withdraw(lab, found)
+    result = collect(lab.context(recheck=True))
+    assert result.tally.details["withdrawn"] == 1
+    assert "1 assignments were withdrawn" in " ".join(result.tally.notes)
+    with lab.study.session() as session:
+        row = session.get_one(Assignment, later)
+        assert (row.status, row.answer) == ("Withdrawn", "")
+        assert not session.scalars(select(Vote).where(Vote.assignment_id == later)).all()
+        assert sum(f.shown for f in queries.frequencies(session)) == (N - 2) * 10
+    assert Counter(row.status for row in _payments(lab).values()) == {"paid": N}
+    assert collect(lab.context(recheck=True)).tally.details["withdrawn"] == 0
+
+
+def _withdraw(lab: Labelling, item: dict[str, str]) -> None:
+    """What the worker of an assignment does at their own browser."""
+    names = [f"simulated worker {number:03d}" for number in range(6)]
+    path = f"/worker/assignments/{item['AssignmentId']}/withdraw"
+    for link in invite(lab.world.server.db, names=names):
+        person = Person(lab.world.server, link)
+        asked = person.session.get(lab.world.server.endpoint + path)
+        if asked.status_code == 200:
+            csrf = re.findall(r'name="csrf" value="(\w+)"', asked.text)[0]
+            person.session.post(lab.world.server.endpoint + path, data={"csrf": csrf})
+            return
+    raise AssertionError("nobody sent it in")
+
+
 def test_a_batch_says_where_it_went_and_what_was_agreed_to(lab):
     with lab.study.session() as session:
         batch = session.scalars(select(Batch)).one()
@@ -186,3 +230,15 @@ def test_people_and_simulated_workers_are_never_pooled(lab):
     assert lab.published() == before
     with lab.study.session() as session:
         assert session.scalars(select(Assignment)).all() == []
+
+
+def test_a_worker_may_do_so_many_pages_of_a_study(tmp_path):
+    with labelling(tmp_path) as found:
+        found.change("assignments = 3", "assignments = 3\nmax_per_worker = 2")
+        publish(found.context(confirm_cost=TOTAL))
+        result = collect(found.context())
+        with found.study.session() as session:
+            done = Counter(session.scalars(select(Assignment.worker_id)))
+    assert set(done.values()) == {2}  # six workers, six pages, three workers a page
+    assert len(done) == 6
+    assert result.tally.details["pending"] == N - 12
