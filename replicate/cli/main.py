@@ -37,6 +37,7 @@ COMMANDS = {
         "Analyse published predictions: gaps, lines, ranks.",
     ),
     "power": ("replicate.cli.power", "power", "The smallest gap that a test set can show."),
+    "adjust": ("replicate.cli.adjust", "adjust", "The gap at equal selection frequencies."),
     "models": ("replicate.cli.models", "models", "List the models of the zoo."),
     "config": ("replicate.cli.config", "config", "Show and explain the pipeline file."),
     "doctor": ("replicate.cli.doctor", "doctor", "Check this installation and this study."),

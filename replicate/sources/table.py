@@ -17,14 +17,12 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from replicate.base.digests import digest_value
 from replicate.base.errors import MissingError, UsageError
+from replicate.base.tables import read_table
 from replicate.sources.records import Photo, QueryPage, Window
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # The names that a column may have; the first found is taken.
 COLUMNS = {
@@ -63,7 +61,9 @@ class TableSource:
     ) -> None:
         self._folder = path.resolve().parent
         self._per_page = per_page
-        frame = _read(path)
+        if not path.is_file():
+            raise MissingError(f"There is no table {path}.", "[gather] path names it.")
+        frame = read_table(path)
         names = {str(name).strip().casefold(): str(name) for name in frame.columns}
         found = {
             what: next((names[each] for each in options if each in names), None)
@@ -84,7 +84,7 @@ class TableSource:
         else:
             searched = [name for name in texts if search_in == "text" or name == names.get("tags")]
             for place, row in enumerate(frame[searched].to_dict("records")):
-                for word in _words(" ".join(_text(value) for value in row.values())):
+                for word in _words(" ".join(row.values())):
                     self._rows[word].append(place)
 
     def search(self, term: str, window: Window | None = None) -> Iterator[QueryPage]:
@@ -110,22 +110,22 @@ class TableSource:
         return sorted(common)
 
     def _photo(
-        self, row: Mapping[Hashable, object], found: dict[str, str | None], names: dict[str, str]
+        self, row: Mapping[Hashable, str], found: dict[str, str | None], names: dict[str, str]
     ) -> Photo:
         def value(what: str) -> str:
             column = found[what]
-            return "" if column is None else _text(row[column])
+            return "" if column is None else row[column].strip()
 
         # An absolute path, or one that leads out of the table's folder, is the user's own choice.
         url = value("url") or (self._folder / value("path")).as_uri()
         return Photo(
             id=value("id") or digest_value([url])[:32],
             owner_name=value("owner"),
-            title=_text(row[names["title"]]) if "title" in names else "",
+            title=row[names["title"]].strip() if "title" in names else "",
             licence=value("licence"),
             page_url=value("page_url"),
             uploaded=_moment(value("uploaded")),
-            tags=tuple(_text(row[names["tags"]]).split()) if "tags" in names else (),
+            tags=tuple(row[names["tags"]].split()) if "tags" in names else (),
             urls={"url_o": url},
         )
 
@@ -138,30 +138,6 @@ class TableSource:
 
     def __exit__(self, *exception: object) -> None:
         """Nothing to close."""
-
-
-def _read(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    if not path.is_file():
-        raise MissingError(f"There is no table {path}.", "[gather] path names it.")
-    kind = path.suffix.casefold()
-    try:
-        if kind in (".csv", ".tsv", ".txt"):
-            separator = "," if kind == ".csv" else "\t"
-            return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-        if kind in (".jsonl", ".ndjson"):
-            return pd.read_json(path, lines=True, dtype=False)
-        if kind in (".parquet", ".pq"):
-            return pd.read_parquet(path)
-    except ImportError as error:
-        raise MissingError(f"Parquet cannot be read here: {error}", "pip install pyarrow") from None
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{path} cannot be read as a table: {error}.") from error
-    raise UsageError(
-        f"{path.name}: a table with the ending {path.suffix!r} is not known.",
-        "Use .csv, .tsv, .jsonl or .parquet.",
-    )
 
 
 def _check(path: Path, found: dict[str, str | None], texts: list[str]) -> None:
@@ -192,16 +168,8 @@ def _words(text: str) -> set[str]:
     return {word.casefold() for word in _WORD.findall(text)}
 
 
-def _plain(value: object) -> str:
-    return " ".join(_text(value).casefold().split())
-
-
-def _text(value: object) -> str:
-    if value is None or (isinstance(value, float) and value != value):
-        return ""
-    if isinstance(value, list | tuple):
-        return " ".join(str(item) for item in value)
-    return str(value).strip()
+def _plain(value: str) -> str:
+    return " ".join(value.casefold().split())
 
 
 def _moment(text: str) -> datetime | None:

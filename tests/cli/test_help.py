@@ -108,8 +108,17 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(small_demo, folder)
     shutil.copytree(small_demo, folder / "replicate-demo")
     write_predictions(folder)
+    write_judged(folder)
     (folder / "counts.csv").write_text("image_id,class_id,shown,selected\na,1,10,9\nb,1,10,2\n")
     return folder
+
+
+def write_judged(folder: Path) -> None:
+    """What the example of `adjust` reads: votes on images, and how models did on them."""
+    for name, easy in (("original", 7), ("new", 4)):
+        rows = ["image_id,class_id,shown,selected,correct"]
+        rows += [f"{name}{i},1,10,{min(10, i % 11 + easy)},{(i % 4) / 3}" for i in range(60)]
+        (folder / f"{name}.csv").write_text("\n".join(rows))
 
 
 def write_predictions(folder: Path) -> None:

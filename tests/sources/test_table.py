@@ -96,7 +96,7 @@ def test_searching_equals_looking_at_every_row(tmp_path_factory, texts: list[lis
         ("url\nx\n", "no column to search"),
         ("url,class,id\na,x,1\nb,x,1\n", "row 2: '1' occurs twice"),
         ("url,class\na,x\na,x\n", "occurs twice"),
-        ("", "cannot be read as a table"),
+        ("", "is empty"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, content: str, message: str):
@@ -110,7 +110,7 @@ def test_a_table_that_is_not_there_and_one_of_another_kind(tmp_path: Path):
     with pytest.raises(MissingError, match="There is no table"):
         TableSource(tmp_path / "none.csv")
     (tmp_path / "table.xlsx").write_bytes(b"")
-    with pytest.raises(UsageError, match="not known"):
+    with pytest.raises(UsageError, match="no table by its name"):
         TableSource(tmp_path / "table.xlsx")
 
 

@@ -1,0 +1,74 @@
+"""`replicate adjust` as a user gives it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.command import replicate
+
+
+def _table(path: Path, hard: bool, models: int = 0, n: int = 10, size: int = 1500) -> Path:
+    rng = np.random.default_rng(1 + hard)
+    s = rng.beta(2.0 if hard else 4.0, 1.0, size)
+    votes = rng.binomial(n, s)
+    names = [f"correct:m{i}" for i in range(models)] or ["correct"]
+    right = rng.random((size, len(names))) < (0.2 + 0.7 * s)[:, None]
+    lines = [",".join(["image_id", "class_id", "shown", "selected", *names])]
+    lines += [
+        ",".join([f"i{i}", "7", str(n), str(votes[i]), *(str(int(each)) for each in right[i])])
+        for i in range(size)
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_a_gap_of_frequencies_alone_is_taken_out(tmp_path: Path) -> None:
+    tables = [_table(tmp_path / "a.csv", False), _table(tmp_path / "b.csv", True)]
+    outcome = replicate("adjust", "--original", tables[0], "--new", tables[1], "--json")
+    assert outcome.code == 0, outcome.err
+    found = outcome.json()
+    assert found["raw"]["ci"][0] > 0.05
+    assert set(found["estimators"]) == {"naive", "jackknife", "mixture", "moments", "heldout"}
+    best = found["estimators"][found["recommended"]]
+    assert best["ci"][0] < 0 < best["ci"][1] and abs(best["gap"]) < 0.03
+    assert found["n"] == {"original": 1500, "new": 1500}
+    text = replicate("adjust", "--original", tables[0], "--new", tables[1])
+    assert "(recommended)" in text.out and "points are left" in text.out
+
+
+def test_models_have_gaps_of_their_own(tmp_path: Path) -> None:
+    one = _table(tmp_path / "a.csv", False, models=3)
+    two = _table(tmp_path / "b.csv", True, models=2)
+    outcome = replicate("adjust", "--original", one, "--new", two, "--json", "--resamples", "100")
+    assert outcome.code == 3 and "m2 is in one table only" in outcome.err
+    found = outcome.json()
+    assert set(found["models"]) == {"m0", "m1"}
+    assert found["excluded"] == [{"model": "m2", "reason": "only in one table"}]
+    assert found["models"]["m0"]["raw"]["gap"] > 0.02
+
+
+def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    one, two = _table(tmp_path / "a.csv", False), _table(tmp_path / "b.csv", True)
+    with two.open("a") as handle:
+        handle.write("\nx,7,10,11,1\ny,7,10,5,2\nz,7,1,1,1\nw,7,10,5,\n")
+    outcome = replicate("adjust", "--original", one, "--new", two, "--json", "--resamples", "100")
+    assert outcome.code == 3
+    reasons = {item["reason"] for item in outcome.json()["left_out"]["b.csv"]}
+    assert reasons == {"selected_above_shown", "no_share", "too_few_votes"}
+    assert "4 rows of b.csv were left out" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image_id,class_id,shown,selected\na,1,10,9\n", "how models did"),
+        ("image_id,class_id,shown,correct\na,1,10,1\n", "no column 'selected'"),
+        ("image_id,class_id,shown,selected,correct\na,1,1,1,1\nb,1,0,0,1\n", "fewer than two"),
+        ("", "is empty"),
+    ],
+)
+def test_a_wrong_table_is_one_message(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bad.csv").write_text(text)
+    good = _table(tmp_path / "a.csv", False, size=20)
+    outcome = replicate("adjust", "--original", good, "--new", tmp_path / "bad.csv")
+    assert outcome.code == 2 and message in outcome.err and "Traceback" not in outcome.err
