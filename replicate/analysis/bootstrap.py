@@ -4,8 +4,9 @@ The three answer different questions, so every interval carries its label:
 
 - ``images``: had other images been drawn into both sets, for these models;
 - ``models``: had other models of this kind been scored, on these images;
-- ``both``: had both been otherwise. It errs on the long side: a model that is drawn twice brings
-  its own image noise twice (the pigeonhole bootstrap, Owen 2007).
+- ``both``: had both been otherwise. Its deviations are those over models plus those over images,
+  the latter less the part that belongs to single models: that part is in the scatter of the
+  models already. (Drawing both at once, the pigeonhole bootstrap of Owen 2007, counts it thrice.)
 
 A resample of images is a row of weights W, and all models' resampled accuracies are one matrix
 product, W·Z/n, with Z the right answers (images × models): the same resample for all models.
@@ -17,10 +18,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from replicate.analysis.fits import SCALES, Scale, clip_accuracy, to_scale
 from replicate.analysis.intervals import Interval
+from replicate.analysis.joint import joined, shared_part, small_sample_factor
 from replicate.analysis.resampling import (
     grouped_design,
     plain_design,
@@ -199,46 +200,40 @@ def replication_bootstrap(
         raise UsageError("Both sets need resamples of the same models, at least two.")
     resamples, n_models = original.accuracy.shape
     generator = stream(seed, "bootstrap-models", *names)
-    # Weights of models: how often each was drawn. For "images" every model counts once.
-    model_weights = generator.multinomial(
-        n_models, np.full(n_models, 1 / n_models), size=resamples
-    ).astype(np.float64)
-    ones = np.ones((resamples, n_models))
-    fixed = [np.broadcast_to(side.observed, ones.shape) for side in (original, new)]
-    cases: dict[Kind, tuple[Floats, Floats, Floats]] = {
-        "models": (fixed[0], fixed[1], model_weights),
-        "images": (original.accuracy, new.accuracy, ones),
-        "both": (original.accuracy, new.accuracy, model_weights),
-    }
-    on_line = np.ones(n_models, bool) if fitted is None else np.asarray(fitted, bool)
-    line_weights = {
-        "models": _model_weights(generator, resamples, on_line),
-        "images": np.broadcast_to(on_line.astype(np.float64), ones.shape),
-    }
-    line_weights["both"] = line_weights["models"]
-    estimate = float((original.observed - new.observed).mean())
-    lines, gaps = [], []
+    everyone = np.ones(n_models, bool)
+    on_line = everyone if fitted is None else np.asarray(fitted, bool)
+    # How often each model was drawn; the gap is of all models, the line of those it is fitted on.
+    gap_weights = _model_weights(generator, resamples, everyone)
+    line_weights = _model_weights(generator, resamples, on_line)
+    lines: list[LineInterval] = []
     for scale in scales:
-        scaled = {
-            id(side): on_scale(side, n, scale)
-            for side, n in (
-                (original.accuracy, original.n_images),
-                (new.accuracy, new.n_images),
-                (fixed[0], original.n_images),
-                (fixed[1], new.n_images),
-            )
-        }
-        for kind in KINDS:
-            u, v = (scaled[id(side)] for side in cases[kind][:2])
-            wide = 1.0 if kind == "images" else small_sample_factor(int(on_line.sum()), 2, level)
-            line = _line_interval(u, v, line_weights[kind], scale, kind, level, wide)
-            lines += [] if line is None else [line]
-    for kind in KINDS:
-        x, y, weights = cases[kind]
-        gap = (weights * (x - y)).sum(axis=1) / n_models
-        wide = 1.0 if kind == "images" else small_sample_factor(n_models, 1, level)
-        gaps.append(GapInterval(kind, estimate, _percentile(gap, level, wide)))
+        sides = [
+            (on_scale(side.observed[None, :], side.n_images, scale)[:, on_line],
+             on_scale(side.accuracy, side.n_images, scale)[:, on_line])
+            for side in (original, new)
+        ]  # fmt: skip
+        lines += _line_intervals(sides[0], sides[1], line_weights[:, on_line], scale, level)
+    gap = original.observed - new.observed
+    by_model = gap_weights @ gap / n_models
+    by_image = (original.accuracy - new.accuracy).mean(axis=1)
+    noise = original.accuracy - new.accuracy - gap
+    shared = shared_part(by_image, noise, np.ones((n_models, 1)), np.full(n_models, 1 / n_models))
+    wide = small_sample_factor(n_models, 1, level)
+    estimate = float(gap.mean())
+    values = {
+        "models": by_model,
+        "images": by_image,
+        "both": joined(estimate, by_model, wide, by_image, shared),
+    }
+    gaps = [
+        GapInterval(kind, estimate, _percentile(values[kind], level, _wide(kind, wide)))
+        for kind in KINDS
+    ]
     return ReplicationBootstrap(tuple(lines), tuple(gaps))
+
+
+def _wide(kind: Kind, wide: float) -> float:
+    return wide if kind == "models" else 1.0
 
 
 def _model_weights(
@@ -253,26 +248,6 @@ def _model_weights(
     return weights
 
 
-def small_sample_factor(n: int, fitted: int, level: float = 0.95) -> float:
-    """How much wider an interval over n sampled units must be than their bootstrap's.
-
-    The bootstrap's variance is too small by (n − p)/n, and the normal's quantiles stand for
-    Student's: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", section 4.
-
-    Args:
-        n: The number of units.
-        fitted: How many parameters p are fitted to them: 1 for a mean, 2 for a line.
-        level: The confidence level, in (0, 1).
-
-    >>> round(small_sample_factor(30, 1), 3), round(small_sample_factor(10_000, 1), 3)
-    (1.061, 1.0)
-    """
-    freedom = max(n - fitted, 1)
-    tail = (1 + level) / 2
-    wider = special.stdtrit(freedom, tail) / special.ndtri(tail)
-    return float(wider * np.sqrt(n / freedom))
-
-
 def on_scale(accuracy: Floats, n_images: int | npt.NDArray[np.int64], scale: Scale) -> Floats:
     """Accuracies on a scale, clipped so that 0 and 1 have a place there.
 
@@ -285,21 +260,58 @@ def on_scale(accuracy: Floats, n_images: int | npt.NDArray[np.int64], scale: Sca
     return to_scale(clip_accuracy(within, n_images).values, scale)
 
 
-def _line_interval(
-    u: Floats, v: Floats, weights: Floats, scale: Scale, kind: Kind, level: float, wide: float
-) -> LineInterval | None:
-    slope, intercept = resampled_lines(u, v, weights)
-    good = np.isfinite(slope)
-    if not good.any():
-        return None
-    return LineInterval(
-        scale,
-        kind,
-        _percentile(slope[good], level, wide),
-        _percentile(intercept[good], level, wide),
-        int(good.sum()),
-        int((~good).sum()),
+def _line_intervals(
+    original: tuple[Floats, Floats],
+    new: tuple[Floats, Floats],
+    weights: Floats,
+    scale: Scale,
+    level: float,
+) -> list[LineInterval]:
+    """The intervals of each kind of one scale's line, for the models that it is fitted on.
+
+    Args:
+        original: On the scale: observed, shape (1, m), and resampled, shape (resamples, m).
+        new: Likewise.
+        weights: How often each model is drawn, shape (resamples, m).
+        scale: The scale.
+        level: The confidence level.
+    """
+    (u, u_drawn), (v, v_drawn) = original, new
+    if u.shape[1] < 2:
+        return []
+    by_model = resampled_lines(
+        np.broadcast_to(u, weights.shape), np.broadcast_to(v, weights.shape), weights
     )
+    by_image = resampled_lines(u_drawn, v_drawn, np.ones(u_drawn.shape))
+    observed = resampled_lines(u, v, np.ones(u.shape))
+    wide = small_sample_factor(u.shape[1], 2, level)
+    both = [np.full(len(weights), np.nan)] * 2
+    if np.isfinite(observed[0][0]):
+        du = (u - u.mean())[0]
+        slopes = du / (du @ du)
+        noise = (v_drawn - v) - observed[0][0] * (u_drawn - u)
+        design = np.stack([np.ones(du.size), du], axis=1)
+        both = [
+            joined(
+                float(observed[i][0]),
+                by_model[i],
+                wide,
+                by_image[i],
+                shared_part(by_image[i][np.isfinite(by_image[i])], noise, design, influence),
+            )
+            for i, influence in enumerate((slopes, 1 / du.size - u.mean() * slopes))
+        ]
+    values = {"models": by_model, "images": by_image, "both": both}
+    found = []
+    for kind in KINDS:
+        slope, intercept = values[kind]
+        good = np.isfinite(slope)
+        if good.any():
+            ends = [_percentile(x[good], level, _wide(kind, wide)) for x in (slope, intercept)]
+            found.append(
+                LineInterval(scale, kind, ends[0], ends[1], int(good.sum()), int((~good).sum()))
+            )
+    return found
 
 
 def resampled_lines(u: Floats, v: Floats, weights: Floats) -> tuple[Floats, Floats]:

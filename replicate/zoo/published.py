@@ -276,7 +276,7 @@ def _check(
         return
     worst = checks.worst_first(values, labels)
     if worst is not None:
-        if "columns" not in repair:
+        if "columns" not in repair or worst.reason != "worst_first":
             leave_out(worst)
             return
         values = values[:, ::-1]

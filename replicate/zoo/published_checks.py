@@ -44,11 +44,31 @@ def worst_first(predicted: Ids, labels: Ids) -> Problem | None:
         return None
     right = predicted == labels[:, None]
     first, last = right[:, 0], right[:, -1]
-    b, c = int((first & ~last).sum()), int((last & ~first).sum())
-    if c <= b or float(mcnemar_midp(b, c)) > _P:
+    best = int(right.sum(axis=0).argmax())
+    if 0 < best < predicted.shape[1] - 1 and _more_often(right[:, best], first):
+        return Problem(
+            "columns_unsorted",
+            f"column {best + 1} of {predicted.shape[1]} is right for {right[:, best].mean():.2%} "
+            f"of the items, the first for {first.mean():.2%}: they are not stored best first",
+        )
+    steps = np.diff(predicted, axis=1)
+    others = right[:, 1:].mean(axis=0).max()
+    if predicted.shape[1] > 2 and others > 0.05 and (np.all(steps > 0) or np.all(steps < 0)):
+        return Problem(
+            "columns_unsorted",
+            f"the {predicted.shape[1]} predictions of every item are sorted by class id; columns "
+            f"are right for {', '.join(f'{share:.2%}' for share in right.mean(axis=0))}",
+        )
+    if not _more_often(last, first):
         return None
     shares = f"the last of {predicted.shape[1]} columns is right for {last.mean():.2%} of the "
     return Problem("worst_first", f"{shares}items, the first for {first.mean():.2%}")
+
+
+def _more_often(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
+    """Whether one is right more often than the other, beyond chance."""
+    b, c = int((other & ~one).sum()), int((one & ~other).sum())
+    return c > b and float(mcnemar_midp(b, c)) < _P
 
 
 def off_by_one(predicted: Ids, labels: Ids) -> tuple[int, Problem] | None:
@@ -66,9 +86,9 @@ def off_by_one(predicted: Ids, labels: Ids) -> tuple[int, Problem] | None:
     best = None
     for step in (-1, 1):
         moved = first + step == labels
-        b, c = int((as_is & ~moved).sum()), int((moved & ~as_is).sum())
-        if c > b and float(mcnemar_midp(b, c)) < _P and (best is None or c > best[0]):
-            best = (c, step, float(moved.mean()))
+        count = int(moved.sum())
+        if _more_often(moved, as_is) and (best is None or count > best[0]):
+            best = (count, step, float(moved.mean()))
     if best is None:
         return None
     _, step, share = best

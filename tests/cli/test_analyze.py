@@ -477,3 +477,26 @@ def test_power(run):
     assert code == 0 and "too small" in text
     assert run("power", "--accuracy", 93)[0] == 2
     assert run("power", "--accuracy", 93, "--images", 0)[0] == 2
+
+
+def test_columns_that_are_not_sorted_are_left_out(run, tmp_path):
+    def by_class(name, values):
+        return np.sort(values, axis=1) if name == "vgg16" else values
+
+    old = write(tmp_path / "old", k=5)
+    new = write(tmp_path / "new", 0.1, k=5, seed=50, change=by_class)
+    code, value, _ = run(*command(tmp_path, old, new), "--repair", "columns")
+    assert code == 3
+    assert [(e["model"], e["set"]) for e in value["excluded"]] == [("vgg16", "v2")]
+
+
+def test_a_whole_folder_stored_worst_first(run, tmp_path):
+    old = write(tmp_path / "old", k=5)
+    new = write(tmp_path / "new", 0.1, k=5, seed=50, change=lambda name, values: values[:, ::-1])
+    code, value, _ = run(*command(tmp_path, old, new))
+    assert code == 3
+    assert {e["model"] for e in value["excluded"]} == set(MODELS)
+    assert value["pairs"][0]["n_models"] == 0 and value["pairs"][0]["mean_drop"] is None
+    assert any("--repair columns" in text for text in value["warnings"])
+    code, value, _ = run(*command(tmp_path, old, new), "--repair", "columns", "--top", 5)
+    assert code == 0 and value["pairs"][0]["n_models"] == 5

@@ -28,6 +28,8 @@ def _write(tmp_path, name, content):
         ("a.json", "[[3], [8], [8], [0]]"),
         ("a.json", "[[3, 8, 8, 0]]"),
         ("a.json", '{"predictions": [3, 8, 8, 0]}'),
+        ("a.json", '{"model": "x", "labels": [1, 1, 1, 1], "preds": [3, 8, 8, 0]}'),
+        ("a.json", '{"resnet": [3, 8, 8, 0]}'),
         ("a.json", '{"0": 3, "1": 8, "3": 0, "2": 8}'),
         ("a.json", '[{"index": 0, "prediction": 3}, {"index": 1, "prediction": 8},'
                    ' {"index": 3, "prediction": 0}, {"index": 2, "prediction": 8}]'),
