@@ -33,6 +33,7 @@ from replicate.web.headers import COMMON_HEADERS
 from replicate.web.pages import page
 
 log = logging.getLogger(__name__)
+SUBMIT = "/mturk/externalSubmit"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -82,7 +83,7 @@ def routes_of(site: Site) -> list[Route]:
         Route("/worker/assignments/{assignment}/return", pages.ask_back, methods=["GET"]),
         Route("/worker/assignments/{assignment}/return", pages.give_back, methods=["POST"]),
         Route("/worker/assignments/{assignment}/draft", pages.draft, methods=["POST"]),
-        Route("/mturk/externalSubmit", pages.submit, methods=["POST"]),
+        Route(SUBMIT, pages.submit, methods=["POST"]),
         *QualificationPages(site).routes(),
         Route("/recruit/{token}", own.recruited, methods=["GET"]),
         Route("/worker/finish", own.finish, methods=["GET"]),
@@ -183,7 +184,7 @@ async def _worker_error(request: Request, error: Exception) -> Response:
     return page(
         TEMPLATES,
         "requester_message.html.j2" if ours else "message.html.j2",
-        signed_in=error.status != 401 and COOKIE in request.cookies,
+        signed_in=error.status != 401 and _signed_in(request),
         status=error.status,
         policy=error_policy(request),
         title=error.title,
@@ -191,12 +192,21 @@ async def _worker_error(request: Request, error: Exception) -> Response:
     )
 
 
+def _signed_in(request: Request) -> bool:
+    # A question's page is of another origin: what it sends comes without the worker's cookie.
+    return COOKIE in request.cookies or request.url.path == SUBMIT
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = "There is no such page" if status == 404 else "This does not work"
-    signed_in = COOKIE in request.cookies
     return page(
-        TEMPLATES, "message.html.j2", status=status, signed_in=signed_in, title=title, message=""
+        TEMPLATES,
+        "message.html.j2",
+        status=status,
+        signed_in=_signed_in(request),
+        title=title,
+        message="",
     )
 
 
@@ -207,7 +217,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
         TEMPLATES,
         "message.html.j2",
         status=503,
-        signed_in=COOKIE in request.cookies,
+        signed_in=_signed_in(request),
         title="The server cannot store anything at the moment",
         message="Nothing of this request was stored; what was stored before is safe. Please keep "
         "this page open and try again in a minute.",
@@ -221,7 +231,7 @@ async def _fault(request: Request, _error: Exception) -> Response:
         TEMPLATES,
         "message.html.j2",
         status=500,
-        signed_in=COOKIE in request.cookies,
+        signed_in=_signed_in(request),
         title="Something failed",
         message="Nothing was stored. Please go back and try again.",
     )

@@ -78,6 +78,9 @@ def test_axe_finds_nothing_on_the_servers_pages(chromium: Any, work: Work, axe: 
             chromium.switch_to.frame(css(chromium, "iframe"))
             assert findings(chromium, axe) == []
             chromium.switch_to.default_content()
+            for path in ("work", "withdraw", "leave", "sign-out", "messages", "qualifications"):
+                chromium.get(f"{work.server.worker_url}/{path}")
+                assert findings(chromium, axe) == [], path
 
 
 def test_forced_colours_contrast_and_no_motion(
