@@ -30,6 +30,8 @@ def _lines(found: Plan, seconds_per_image: float) -> Iterator[str]:
         yield from _new(found, seconds_per_image)
     else:
         yield "New HITs  none: every candidate is published"
+        if found.asked:
+            yield f"          and no image that can be asked about again lacks {found.asked} votes"
     if found.spent:
         yield (
             f"Before    ${found.spent} agreed for published HITs; paid so far: "
@@ -37,7 +39,7 @@ def _lines(found: Plan, seconds_per_image: float) -> Iterator[str]:
         )
     yield from (f"Warning   {warning}" for warning in found.warnings)
     if cost.hits:
-        yield f"Next: replicate publish --confirm-cost {cost.total}"
+        yield f"Next: {found.command}"
 
 
 def _new(found: Plan, seconds_per_image: float) -> Iterator[str]:

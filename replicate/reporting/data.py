@@ -309,6 +309,29 @@ class RunRow:
 
 
 @dataclass(frozen=True)
+class BatchRow:
+    """HITs that were published together: where they went, who worked there, what was agreed to.
+
+    Attributes:
+        batch_id: 1, 2, …
+        mode: Where the HITs went and who works there, as the provider said it.
+        confirmed: When the cost was confirmed.
+        hits: HITs published.
+        assignments: Assignments wanted of them.
+        collected: Assignments that came.
+        agreed: The cost that was confirmed, as text with its currency.
+    """
+
+    batch_id: int
+    mode: str
+    confirmed: datetime
+    hits: int
+    assignments: int
+    collected: int
+    agreed: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What is needed to make the report again.
 
@@ -322,6 +345,7 @@ class Provenance:
         predictions_digest: The digest of all predictions.
         versions: Versions of the software, by name.
         runs: The runs of the stages.
+        batches: The batches of HITs that the votes came from.
     """
 
     pipeline: str
@@ -333,6 +357,7 @@ class Provenance:
     predictions_digest: str
     versions: Mapping[str, str]
     runs: tuple[RunRow, ...]
+    batches: tuple[BatchRow, ...] = ()
 
 
 @dataclass(frozen=True)

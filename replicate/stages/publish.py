@@ -16,7 +16,7 @@ from replicate.crowd.composition import HitPlan, Slot
 from replicate.crowd.pages import html_question, render_page
 from replicate.crowd.providers import HitRequest, Provider, Sheet
 from replicate.stages import batches
-from replicate.stages.common import Context, Tally, stage
+from replicate.stages.common import Context, Options, Tally, stage
 from replicate.stages.labelling import hit_terms, open_provider, page_text
 from replicate.stages.publish_pages import numbers
 from replicate.stages.publish_plan import Plan, plan
@@ -46,7 +46,7 @@ def publish(context: Context) -> Tally:
     tally.notes += [f"Warning: {warning}" for warning in found.warnings]
     if not waiting:
         return tally
-    _guard(study, found, context.options.confirm_cost)
+    _guard(study, found, context.options)
     provider, batch_id = _begin(context, found)
     hit_type = provider.hit_type(hit_terms(study))
     with study.session() as session:
@@ -81,8 +81,8 @@ def _begin(context: Context, found: Plan) -> tuple[Provider, int]:
     return provider, batch.batch_id
 
 
-def _guard(study: Study, found: Plan, confirmed: Decimal | None) -> None:
-    budget, cost = study.pipeline.label.budget, found.cost
+def _guard(study: Study, found: Plan, options: Options) -> None:
+    budget, cost, confirmed = study.pipeline.label.budget, found.cost, options.confirm_cost
     if budget and found.spent + cost.total > budget:
         raise GuardError(
             f"Publishing {cost.hits} HITs costs ${cost.total}; with ${found.spent} spent already "
@@ -95,7 +95,7 @@ def _guard(study: Study, found: Plan, confirmed: Decimal | None) -> None:
             f"Publishing {cost.hits} HITs ({cost.assignments} assignments, {cost.mode}) costs "
             f"${cost.reward} for workers and ${cost.fees} fees: ${cost.total} in all{said}. "
             "Nothing was published.",
-            f"If that is right: replicate publish --confirm-cost {cost.total}",
+            f"If that is right: {found.command}",
         )
 
 

@@ -51,10 +51,11 @@ class Plan:
         top_up: New HITs that ask again about images with too few votes.
         short: Images with too few votes that are not asked about again.
         assignments: Workers a HIT: the least and the most over the new HITs.
-        originals: By class: its original images with votes, over all pages.
+        originals: By class that has pages: its original images with votes, over all of them.
         spent: What the HITs that are published already cost, once all their work is done.
         paid: What was paid so far, as the ledger says.
         warnings: What to mind, as sentences.
+        asked: The valid votes that the user asked for; None: as the pipeline says.
     """
 
     cost: Cost
@@ -67,6 +68,13 @@ class Plan:
     spent: Decimal
     paid: ledger.Sums
     warnings: tuple[str, ...]
+    asked: int | None = None
+
+    @property
+    def command(self) -> str:
+        """What to type to publish it."""
+        again = "" if self.asked is None else f"--top-up {self.asked} "
+        return f"replicate publish {again}--confirm-cost {self.total}"
 
     @property
     def total(self) -> Decimal:
@@ -142,6 +150,7 @@ def plan(study: Study, top_up: int | None = None) -> Plan:
         spent=spent(study, [page.hit for page in pages if page.hit.hit_id is not None]),
         paid=paid,
         warnings=tuple(_warnings(study, cost, waiting, pages, originals, short)),
+        asked=top_up,
     )
 
 
@@ -181,7 +190,8 @@ def _originals(study: Study, pages: Sequence[Page]) -> dict[str, Originals]:
         for image in page.images(*_ORIGINAL):
             votes[page.hit.class_id][image] += page.hit.assignments
     found = {}
-    for wanted in study.classes:
+    shown = {page.hit.class_id for page in pages}
+    for wanted in (each for each in study.classes if each.class_id in shown):
         counts = Counter(votes[wanted.class_id].values())
         found[wanted.class_id] = Originals(
             images=counts.total(),
@@ -204,7 +214,7 @@ def _warnings(
         yield from _work_warnings(label, cost)
     images, votes = _wanted(study)
     few = [name for name, found in originals.items() if found.enough < images]
-    if few and pages:
+    if few:
         yield (
             f"{_classes(few)} will have fewer than {images} original images with {votes} votes, "
             "which the matched sample asks for: raise [label] originals or assignments, or lower "
@@ -236,7 +246,7 @@ def _work_warnings(label: LabelConfig, cost: Cost) -> Iterable[str]:
         fair = fair_reward(looks, label.seconds_per_image, label.minimum_wage)
         yield (
             f"About ${cost.hourly_wage} an hour is less than [label] minimum_wage = "
-            f"{label.minimum_wage}: a reward of {fair} would reach it."
+            f"{label.minimum_wage}: a reward of ${fair} would reach it."
         )
     if label.seconds_per_image * looks > label.seconds:
         yield (

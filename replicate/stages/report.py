@@ -32,6 +32,7 @@ from replicate.stages.common import Context, Tally, library_versions, stage
 from replicate.stages.report_material import (
     Votes,
     any_simulated,
+    batch_rows,
     funnel,
     heldout,
     labelling,
@@ -235,6 +236,7 @@ def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
             predictions_digest=stored.predictions_digest,
             versions=library_versions(),
             runs=run_rows(session, context.run_id),
+            batches=batch_rows(session),
         ),
     )
 

@@ -12,6 +12,7 @@ from replicate.analysis.intervals import Interval
 from replicate.analysis.votes import HeldoutDifference, intraclass_correlation
 from replicate.base.randomness import uniform
 from replicate.reporting.data import (
+    BatchRow,
     FunnelStep,
     Labelling,
     RunRow,
@@ -19,6 +20,7 @@ from replicate.reporting.data import (
     Samples,
     Strip,
 )
+from replicate.stages.batches import batch_states
 from replicate.store.queries import Frequency, Member, gathered, pool
 from replicate.store.tables import (
     Assignment,
@@ -232,6 +234,22 @@ def samples(
         label = "–".join(str(float(edge)) for edge in edges[place : place + 2])
         strips.append(Strip(label, len(bins[place]), images))
     return Samples(name, tuple(strips))
+
+
+def batch_rows(session: Session) -> tuple[BatchRow, ...]:
+    """The batches of HITs: where each went, and what came of it."""
+    return tuple(
+        BatchRow(
+            batch_id=batch.batch_id,
+            mode=batch.mode,
+            confirmed=batch.confirmed_at,
+            hits=batch.published,
+            assignments=batch.assignments,
+            collected=batch.collected,
+            agreed=f"${Decimal(batch.total):,.2f}",
+        )
+        for batch in batch_states(session)
+    )
 
 
 def run_rows(session: Session, before: int) -> tuple[RunRow, ...]:
