@@ -203,12 +203,18 @@ def _compose(
 
 
 def _alike(study: Study, topped: Sequence[Short]) -> list[list[Short]]:
-    """Images that lack about as many votes as each other, in pages."""
+    """The images in pages: those that lack as many votes and stood on the same pages together.
+
+    Whoever judged one image of a page cannot do the page, so images that the same people have
+    judged already shut out fewest when they come together again.
+    """
     size = study.pipeline.label.candidates
-    ordered = sorted(
-        topped,
-        key=lambda item: (-item.votes, uniform(study.seed, "top-up", item.class_id, item.image_id)),
-    )
+
+    def place(item: Short) -> tuple[int, tuple[int, ...], float]:
+        draw = uniform(study.seed, "top-up", item.class_id, item.image_id)
+        return -item.votes, item.pages, draw
+
+    ordered = sorted(topped, key=place)
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 

@@ -1,6 +1,6 @@
 """Which images have too few valid votes, and how many they lack."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,13 +26,18 @@ class Short:
         image_id: The image.
         class_id: The class that it was judged for.
         votes: How many valid votes it lacks, at least 1, those that may still come considered.
-        rounds: How often it was published again already.
+        pages: The numbers of the class's pages that it was to be judged on, in order.
     """
 
     image_id: str
     class_id: str
     votes: int
-    rounds: int
+    pages: tuple[int, ...]
+
+    @property
+    def rounds(self) -> int:
+        """How often it was published again already."""
+        return len(self.pages) - 1
 
 
 def short_images(session: Session, sent: Iterable[Hit], goal: int) -> list[Short]:
@@ -54,11 +59,11 @@ def short_images(session: Session, sent: Iterable[Hit], goal: int) -> list[Short
     broken = _broken(session)
     coming, judged = _coming_and_judged(session, {hit.hit_key: hit for hit in sent})
     found = []
-    for key, times in judged.items():
+    for key, numbers in judged.items():
         has = valid.get(key, 0)
         lacks = goal - has - coming[key]
         if lacks > 0 and not _is_broken(broken[key], has):
-            found.append(Short(*key, votes=lacks, rounds=times - 1))
+            found.append(Short(*key, votes=lacks, pages=tuple(sorted(numbers))))
     return sorted(found, key=lambda item: (item.class_id, item.image_id))
 
 
@@ -82,8 +87,10 @@ def _broken(session: Session) -> Counter[Key]:
     return Counter({(row.image_id, row.class_id): int(row.n) for row in rows})
 
 
-def _coming_and_judged(session: Session, sent: dict[str, Hit]) -> tuple[Counter[Key], Counter[Key]]:
-    """By image: how many votes may still come, and on how many pages it was to be judged."""
+def _coming_and_judged(
+    session: Session, sent: dict[str, Hit]
+) -> tuple[Counter[Key], dict[Key, list[int]]]:
+    """By image: how many votes may still come, and on which pages it was to be judged."""
     arrived = {
         row.hit_key: row.n
         for row in session.execute(
@@ -93,7 +100,7 @@ def _coming_and_judged(session: Session, sent: dict[str, Hit]) -> tuple[Counter[
         )
     }
     coming: Counter[Key] = Counter()
-    judged: Counter[Key] = Counter()
+    judged: dict[Key, list[int]] = defaultdict(list)
     places = select(HitImage.hit_key, HitImage.image_id).where(
         HitImage.role.in_(("candidate", "original"))
     )
@@ -101,7 +108,7 @@ def _coming_and_judged(session: Session, sent: dict[str, Hit]) -> tuple[Counter[
         hit = sent.get(hit_key)
         if hit is None:
             continue
-        judged[image_id, hit.class_id] += 1
+        judged[image_id, hit.class_id].append(hit.number)
         if hit.status in OPEN:
             coming[image_id, hit.class_id] += max(0, hit.assignments - arrived.get(hit_key, 0))
     return coming, judged
