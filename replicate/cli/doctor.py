@@ -6,6 +6,7 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from replicate.base.resources import data_dir
 from replicate.cli.options import example, json_option, study_option
 from replicate.cli.output import emit
 from replicate.study import find_study, open_study
+
+if TYPE_CHECKING:
+    from replicate.study import Study
 
 GIB = 1024**3
 
@@ -90,6 +94,8 @@ def _package(name: str, needed: bool, install: str) -> Check:
 def _services() -> list[Check]:
     import botocore.session
 
+    from replicate.crowd.mturk import INSTALL
+
     services = botocore.session.get_session().get_available_services()
     mturk = "mturk" in services
     checks = [
@@ -97,7 +103,7 @@ def _services() -> list[Check]:
             "MTurk protocol",
             "ok" if mturk else "missing",
             "botocore has its model" if mturk else "this botocore has dropped the mturk model",
-            "" if mturk else "pip install 'boto3<1.45'",
+            "" if mturk else INSTALL,
         )
     ]
     key = bool(os.environ.get("REPLICATE_FLICKR_KEY"))
@@ -133,6 +139,35 @@ def _study(study_dir: str | None) -> list[Check]:
         return [Check("study", "missing", error.message, error.hint)]
     try:
         study.engine.dispose()
-        return [Check("study", "ok", f"{study.root}, {study.engine.dialect.name}")]
+        found = [Check("study", "ok", f"{study.root}, {study.engine.dialect.name}")]
     except ReplicateError as error:
-        return [Check("study", "missing", error.message, error.hint)]
+        found = [Check("study", "missing", error.message, error.hint)]
+    return [*found, _crowd(study)]
+
+
+def _crowd(study: "Study") -> Check:
+    """Whether the crowd that the study's pages go to is ready, and which it is."""
+    from replicate.stages.crowds import crowd_kind
+    from replicate.stages.labelling import mode_of
+    from replicate.stages.world import CROWD_KEY_ID, CROWD_SECRET
+
+    try:
+        mode = mode_of(study)
+        if crowd_kind(study) in ("crowd", "mturk"):
+            return _server(study, mode, (CROWD_KEY_ID, CROWD_SECRET))
+        return Check("crowd", "ok", mode)
+    except ReplicateError as error:
+        return Check("crowd", "missing", error.message, error.hint)
+
+
+def _server(study: "Study", mode: str, variables: tuple[str, str]) -> Check:
+    """Whether a crowd server answers, and takes the keys."""
+    from replicate.crowd.mturk import MTurkProvider
+    from replicate.stages.crowds import checked_endpoint
+
+    try:
+        keys = [os.environ.get(name, "") for name in variables]
+        MTurkProvider(checked_endpoint(study), *keys, attempts=1, timeout=5).check()
+    except ReplicateError as error:
+        return Check("crowd", "warning", error.message, error.hint)
+    return Check("crowd", "ok", f"{mode}; it answers, and takes the keys")

@@ -26,6 +26,7 @@ COMMANDS = {
     "publish": ("replicate.cli.stages", "publish", "Stage 4: publish HITs, once the cost is seen."),
     "collect": ("replicate.cli.stages", "collect", "Stage 5: collect the workers' votes."),
     "annotate": ("replicate.cli.annotate", "annotate", "Label a study on your own machine."),
+    "votes": ("replicate.cli.votes", "votes", "Import votes from elsewhere; export a study's."),
     "freq": ("replicate.cli.freq", "freq", "Show selection frequencies, of a study or a table."),
     "sample": ("replicate.cli.sample", "sample", "Stage 6: draw the test sets, and freeze them."),
     "score": ("replicate.cli.stages", "score", "Stage 7: score the zoo on every set."),

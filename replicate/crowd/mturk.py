@@ -24,6 +24,7 @@ from replicate.crowd.providers import (
 ACCESS_KEY = "REPLICATE_CROWD_ACCESS_KEY_ID"
 SECRET_KEY = "REPLICATE_CROWD_SECRET_ACCESS_KEY"
 REGION = "us-east-1"
+INSTALL = 'pip install "boto3<1.45" "botocore<1.45"'  # the newest that were seen to have it
 PAGE = 100  # the largest page that the protocol allows
 _HIT_ID = re.compile(r"\b(?=[A-Z0-9]*[0-9])[A-Z0-9]{16,64}\b")
 T = TypeVar("T")
@@ -195,7 +196,7 @@ def _client(endpoint: str, access: str, secret: str, attempts: int, timeout: flo
     if "mturk" not in session.get_available_services():
         raise MissingError(
             "The installed botocore no longer ships the MTurk protocol.",
-            'Install the newest version that does: pip install "boto3<=1.44.5" "botocore<=1.44.5"',
+            f"Install a version that does: {INSTALL}",
         )
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},

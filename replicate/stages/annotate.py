@@ -157,7 +157,7 @@ def _refuse_others(study: Study, people: Sequence[str]) -> None:
         elsewhere = session.scalar(
             select(func.count())
             .select_from(Hit)
-            .where(Hit.hit_id.is_not(None), Hit.status != "complete")
+            .where(Hit.hit_id.is_not(None), Hit.status == "published")
         )
     if elsewhere and not database.exists():
         raise GuardError(

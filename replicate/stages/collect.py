@@ -79,7 +79,8 @@ def collect(context: Context) -> Tally:
         raise MissingError("No HIT is published.", "Run first: replicate publish --plan")
     tally = Tally(skipped=collected, details={"mode": mode_of(study)})
     _retry(context, tally)
-    waiting = [hit for hit in hits if hit.status == "published" or context.options.recheck]
+    here = [hit for hit in hits if hit.status != "imported"]
+    waiting = [hit for hit in here if hit.status == "published" or context.options.recheck]
     found = []
     if waiting:
         desk = _Desk(

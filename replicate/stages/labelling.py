@@ -164,7 +164,11 @@ def worker_key(study: Study) -> bytes:
     """
     if workers_simulated(study):
         return f"simulated workers of seed {study.seed}".encode()
-    path: Path = study.root / KEY_FILE
+    return secret_key(study.root / KEY_FILE)
+
+
+def secret_key(path: Path) -> bytes:
+    """The secret in a file; made at random if it is not there, readable by its owner alone."""
     if not path.exists():
         write_bytes(path, secrets.token_bytes(32))
         path.chmod(0o600)

@@ -161,7 +161,9 @@ def _material(session: Session, study: Study) -> _Material:
         raise MissingError(
             "There are no votes to sample by.", "Run the stage before first: replicate collect"
         )
-    pages = session.scalars(select(Hit.hit_key).where(Hit.status != "complete")).all()
+    pages = session.scalars(
+        select(Hit.hit_key).where(Hit.status.in_(("composed", "published")))
+    ).all()
     members = pool(session)
     if study.pipeline.label.mode == "expert":
         stays = accepted(session)

@@ -110,6 +110,11 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_predictions(folder)
     write_judged(folder)
     (folder / "counts.csv").write_text("image_id,class_id,shown,selected\na,1,10,9\nb,1,10,2\n")
+    (folder / "old-votes.csv").write_text("image_id,class_id,worker,vote\na,1,w,yes\n")
+    (folder / "batch.csv").write_text(
+        "HITId,AssignmentId,WorkerId,AssignmentStatus,Input.image_1,Input.wnid,Answer.selected\n"
+        "H,A,W,Approved,a.jpg,n01443537,image_1\n"
+    )
     return folder
 
 

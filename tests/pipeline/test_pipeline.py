@@ -49,6 +49,8 @@ def test_cifar10_1_has_the_papers_parameters() -> None:
     assert (v6.strategy, v6.keywords, v6.total_per_class) == ("quota", 50, 200)
     assert pipeline.dedup.threshold == pytest.approx(1000**2 / (3072 * 255**2), rel=1e-5)
     assert len(pipeline.class_) == 10
+    label = pipeline.label
+    assert (label.provider, label.mode, label.assignments) == ("annotate", "expert", 2)
 
 
 @pytest.mark.parametrize(
