@@ -25,17 +25,19 @@ class Database:
         place: A SQLite file, made if it is not there, or a database URL.
         seed: Makes all ids a function of this seed; for sandboxes only. By default the key that
             ids are made with is random and stays with the database.
+        durable: Whether what is committed has to survive a power cut; a commit then waits for
+            the disk. Killed processes lose nothing in any case.
 
     Raises:
         UsageError: It cannot be opened, or was made with another seed.
         GuardError: It is of a newer schema.
     """
 
-    def __init__(self, place: Path | str, seed: int | None = None) -> None:
+    def __init__(self, place: Path | str, seed: int | None = None, *, durable: bool = True) -> None:
         url, shown = _url(place)
         # A transaction that reads first and then writes could be refused half-way, or see what
         # another process is about to change: each takes the one lock for writing at once.
-        self.engine = connect(url, begin="BEGIN IMMEDIATE", durable=True)
+        self.engine = connect(url, begin="BEGIN IMMEDIATE", durable=durable)
         if self.engine.dialect.name == "postgresql":
             event.listen(self.engine, "begin", _take_lock)
         self.reader = connect(url).execution_options(postgresql_readonly=True)

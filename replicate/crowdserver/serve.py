@@ -89,7 +89,8 @@ def serve(
         lines = None if access_log is None else LogFile(access_log)
         if lines is not None:
             stack.callback(lines.close)
-        database = Database(db, seed)
+        # What is simulated can be simulated again: it need not wait for the disk.
+        database = Database(db, seed, durable=not sandbox)
         try:
             own = address(host, listening)
             with database.begin() as connection:
