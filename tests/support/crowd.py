@@ -30,7 +30,7 @@ import json, sys
 from pathlib import Path
 from replicate.crowdserver.serve import serve
 options = json.loads(sys.argv[1])
-for name in ("db", "ready_file", "images"):
+for name in ("ready_file", "images"):
     options[name] = Path(options[name]) if options.get(name) else None
 serve(**options)
 """
@@ -40,7 +40,7 @@ serve(**options)
 class Running:
     """A server that answers."""
 
-    db: Path
+    db: Path | str
     ready_file: Path
     endpoint: str
     worker_url: str
@@ -57,13 +57,13 @@ class Running:
 
 
 @contextmanager
-def running(db: Path, **options: Any) -> Iterator[Running]:
-    """A server in a thread."""
+def running(db: Path, url: str | None = None, **options: Any) -> Iterator[Running]:
+    """A server in a thread, on a SQLite file or on the database of a URL."""
     ready, stop = db.with_name(f"{db.stem}-ready.json"), threading.Event()
 
     def work() -> None:
         try:
-            serve(db, port=0, ready_file=ready, stop=stop, **options)
+            serve(url or db, port=0, ready_file=ready, stop=stop, **options)
         except BaseException as error:
             errors.append(error)
 
@@ -71,7 +71,7 @@ def running(db: Path, **options: Any) -> Iterator[Running]:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        yield _wait(db, ready, lambda: not thread.is_alive())
+        yield _wait(url or db, ready, lambda: not thread.is_alive())
     finally:
         stop.set()
         thread.join(timeout=20)
@@ -79,7 +79,7 @@ def running(db: Path, **options: Any) -> Iterator[Running]:
         assert not errors
 
 
-def _wait(db: Path, ready: Path, ended: Callable[[], bool]) -> Running:
+def _wait(db: Path | str, ready: Path, ended: Callable[[], bool]) -> Running:
     deadline = time.monotonic() + 60
     while not ready.exists():
         assert not ended() and time.monotonic() < deadline, "the server did not start"
@@ -89,16 +89,19 @@ def _wait(db: Path, ready: Path, ended: Callable[[], bool]) -> Running:
 
 
 @contextmanager
-def process(db: Path, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], Running]]:
+def process(
+    db: Path, url: str | None = None, **options: Any
+) -> Iterator[tuple[subprocess.Popen[bytes], Running]]:
     """A server in a process of its own, killed at the end if it still runs."""
     ready = db.with_name("process-ready.json")
+    ready.parent.mkdir(parents=True, exist_ok=True)
     ready.unlink(missing_ok=True)
-    given = {"db": str(db), "port": 0, "ready_file": str(ready), **options}
+    given = {"db": url or str(db), "port": 0, "ready_file": str(ready), **options}
     child = subprocess.Popen(
         [sys.executable, "-c", _START, json.dumps(given, default=str)], stdin=subprocess.PIPE
     )
     try:
-        found = _wait(db, ready, lambda: child.poll() is not None)
+        found = _wait(url or db, ready, lambda: child.poll() is not None)
         assert json.loads(ready.read_text())["pid"] == child.pid
         yield child, found
     finally:

@@ -70,7 +70,7 @@ class Crowd:
         self._links = links
         self._think = think
         self._seed = seed
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._stop = threading.Event()
 
     def work(self, seconds: float, meanwhile: Callable[[], None] | None = None) -> Tally:
@@ -111,7 +111,7 @@ class Crowd:
         url = f"/worker/hits/{choice.choice(hits)}/accept"
         page = self._timed("page", lambda: browser.post(url, fields))
         if page.status != 200:  # somebody else was faster
-            with self._lock:
+            with self.lock:
                 self.tally.refused += 1
             return True
         assignment = _ASSIGNMENT.findall(page.text)[0]
@@ -121,20 +121,20 @@ class Crowd:
         if self._stop.wait(choice.expovariate(1 / self._think) if self._think else 0):
             return False  # the day is over, in the middle of a page
         answer = json.dumps({"worker": number, "number": choice.getrandbits(64)})
-        with self._lock:
+        with self.lock:
             self.tally.images += len(images)
             self.tally.sent[assignment] = answer
         given = {"assignmentId": assignment, "answer": answer}
         sent = self._timed("submit", lambda: browser.post("/mturk/externalSubmit", given))
-        assert sent.status == 200 and "saved=1" in sent.url, (sent.status, sent.url)
-        with self._lock:
+        assert sent.status == 200 and "saved" in sent.url, (sent.status, sent.url)
+        with self.lock:
             self.tally.stored[assignment] = answer
         return True
 
     def _timed(self, kind: str, ask: Callable[[], Page]) -> Page:
         begin = time.perf_counter()
         page = self._patiently(ask)
-        with self._lock:
+        with self.lock:
             taken = (time.perf_counter() - begin) * 1000
             self.tally.times.setdefault(kind, []).append(taken)
         return page
