@@ -37,6 +37,11 @@ COMMANDS = {
         "analyze",
         "Analyse published predictions: gaps, lines, ranks.",
     ),
+    "competitions": (
+        "replicate.cli.competitions",
+        "competitions",
+        "Analyse competitions: public against private leaderboards.",
+    ),
     "power": ("replicate.cli.power", "power", "The smallest gap that a test set can show."),
     "adjust": ("replicate.cli.adjust", "adjust", "The gap at equal selection frequencies."),
     "models": ("replicate.cli.models", "models", "List the models of the zoo."),

@@ -6,7 +6,7 @@ model, set and item (``model, test_set, item, score``), or one a model with a co
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +50,9 @@ def read_table(
     Raises:
         UsageError: It cannot be read, or its columns are not those of such a table.
     """
-    frame = _frame(path)
+    frame = read_frame(path)
     found = Published()
-    columns = _columns(frame)
+    columns = _columns(frame, _ALIASES)
     if "test_set" not in columns:
         frame, columns = _from_wide(frame, columns, path)
     frame = frame.rename(columns={old: new for new, old in columns.items()})
@@ -77,7 +77,12 @@ def read_table(
     return found
 
 
-def _frame(path: Path) -> "pd.DataFrame":
+def read_frame(path: Path) -> "pd.DataFrame":
+    """A table from a CSV, TSV, JSON, JSON lines or Parquet file.
+
+    Raises:
+        UsageError: It is not there or cannot be read.
+    """
     import pandas as pd
 
     if not path.is_file():
@@ -121,11 +126,24 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s\-.]+", "_", name.strip().casefold()).strip("_")
 
 
-def _columns(frame: "pd.DataFrame") -> dict[str, str]:
+def renamed(
+    frame: "pd.DataFrame", aliases: Mapping[str, str]
+) -> tuple["pd.DataFrame", dict[str, str]]:
+    """A table whose columns have our names, and our name → the one that it had.
+
+    Args:
+        frame: The table.
+        aliases: Our name → other spellings, with spaces between them.
+    """
+    columns = _columns(frame, aliases)
+    return frame.rename(columns={old: new for new, old in columns.items()}), columns
+
+
+def _columns(frame: "pd.DataFrame", known: Mapping[str, str]) -> dict[str, str]:
     """Our name of a column → the table's."""
     plain = {_plain(name): name for name in frame.columns}
     chosen: dict[str, str] = {}
-    for ours, aliases in _ALIASES.items():
+    for ours, aliases in known.items():
         for alias in aliases.split():
             if alias in plain and plain[alias] not in chosen.values():
                 chosen[ours] = plain[alias]

@@ -13,6 +13,7 @@ from replicate.analysis.replication import analyse
 from replicate.analysis.replication_data import Options
 from replicate.analysis.scores import from_items
 
+pytestmark = pytest.mark.timeout(7200)
 RUNS, RESAMPLES, MODELS = 2000, 400, 20
 SIZES = (2500, 1500)
 SLOPE, INTERCEPT, SCATTER = 0.9, -0.2, 0.06

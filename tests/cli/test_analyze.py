@@ -500,3 +500,15 @@ def test_a_whole_folder_stored_worst_first(run, tmp_path):
     assert any("--repair columns" in text for text in value["warnings"])
     code, value, _ = run(*command(tmp_path, old, new), "--repair", "columns", "--top", 5)
     assert code == 0 and value["pairs"][0]["n_models"] == 5
+
+
+def test_competitions(run, tmp_path):
+    rows = [(c, f"t{i}", 0.9 - i / 100, 0.88 - i / 95) for c in "ab" for i in range(20)]
+    path = table(tmp_path / "t.csv", ("competition", "team", "public", "private"), rows)
+    code, value, err = run("competitions", path)
+    assert code == 0, err
+    assert [c["n_teams"] for c in value["competitions"]] == [20, 20]
+    assert value["summary"]["gap"]["n"] == 2
+    assert value["summary"]["top_gap"] is None  # two teams in a tenth have no interval
+    code, text, _ = run("competitions", path, as_json=False)
+    assert code == 0 and "Over 2 competitions" in text
