@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from replicate.crowdserver.context import Context
-from replicate.crowdserver.questions import answers_xml
+from replicate.crowdserver.form_answers import answers_xml
 from replicate.crowdserver.requester_tables import (
     Bonus,
     Message,

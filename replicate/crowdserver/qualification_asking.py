@@ -31,10 +31,11 @@ class Wish:
         type_id: The type.
         name: Its name.
         description: What it means.
-        state: ``held``, ``revoked``, ``pending``, ``rejected`` or ``none``.
+        state: ``held``, ``revoked``, ``pending``, ``testing``, ``rejected`` or ``none``.
         value: The value, if it is held.
         reason: Why it was revoked or rejected.
         refusal: Why it cannot be asked for now; empty: it can.
+        tested: Whether there is a test.
     """
 
     type_id: str
@@ -44,21 +45,24 @@ class Wish:
     value: int | None
     reason: str
     refusal: str
+    tested: bool
 
 
 def wishes(context: Context, worker: str) -> list[Wish]:
     """The qualification types that a worker can ask for or holds, the oldest first."""
-    query = _open_types(worker).order_by(QualificationType.serial).limit(MOST)
+    query = open_types(worker).order_by(QualificationType.serial).limit(MOST)
     return [_wish(context, worker, row) for row in context.connection.execute(query)]
 
 
 def ask(context: Context, worker: str, type_id: str) -> None:
     """Ask for a qualification; one that is granted automatically is held at once.
 
+    If there is a test, it begins now.
+
     Raises:
         WorkerError: It cannot be asked for, or not yet.
     """
-    query = _open_types(worker).where(QualificationType.qualification_type_id == type_id)
+    query = open_types(worker).where(QualificationType.qualification_type_id == type_id)
     row = context.connection.execute(query).first()
     if row is None:
         raise WorkerError(404, "There is no such qualification", "It may have been withdrawn.")
@@ -74,7 +78,7 @@ def ask(context: Context, worker: str, type_id: str) -> None:
             **own,
             request_id=names.qualification_request_id(context.key, type_id, worker, number),
             submitted=context.now,
-            state="Granted" if automatic else "Pending",
+            state="Testing" if row.test is not None else "Granted" if automatic else "Pending",
             decided=context.now if automatic else None,
         )
     )
@@ -124,7 +128,8 @@ def messages_of(context: Context, worker: str) -> list[Any]:
     return list(context.connection.execute(query.order_by(Message.serial.desc()).limit(MOST)))
 
 
-def _open_types(worker: str) -> Any:
+def open_types(worker: str) -> Any:
+    """The statement of the types that a worker can see: active, of nobody who blocks them."""
     blocked = select(WorkerBlock.requester).where(WorkerBlock.worker_id == worker)
     return select(*QualificationType.__table__.columns).where(
         QualificationType.deleted == 0,
@@ -150,9 +155,11 @@ def _wish(context: Context, worker: str, row: Any) -> Wish:
         .limit(1)
     ).first()
     state, reason = "none", ""
-    if last is not None and last.state != "Granted":
+    if last is not None and last.state == "Testing" and is_over(context, row, last):
+        state, reason = "rejected", "The time for the test was over."
+    elif last is not None and last.state != "Granted":
         state, reason = last.state.lower(), last.reason or ""
-    if held is not None and state != "pending":
+    if held is not None and state not in ("pending", "testing"):
         state, reason = ("held", "") if held.status == "Granted" else ("revoked", held.reason or "")
     return Wish(
         row.qualification_type_id,
@@ -162,14 +169,20 @@ def _wish(context: Context, worker: str, row: Any) -> Wish:
         None if held is None or held.status != "Granted" else held.value,
         reason,
         _refusal(context, row, last, state),
+        row.test is not None,
     )
+
+
+def is_over(context: Context, kind: Any, request: Any) -> bool:
+    """Whether the time for a test that was begun is over."""
+    return bool(context.now >= request.submitted + kind.test_duration)
 
 
 def _refusal(context: Context, row: Any, last: Any, state: str) -> str:
     if state == "pending":
         return "You have asked for it; the requester has not decided yet."
-    if row.test is not None:
-        return "It has a test, which this server cannot show. Ask the requester."
+    if state == "testing":
+        return "You have begun its test."
     if last is None:
         return "You have it already." if state == "held" else ""
     if row.retry_delay is None:

@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import Row, func, insert, or_, select, update
 
 from replicate.crowdserver import names
+from replicate.crowdserver.answer_key import read_answer_key
 from replicate.crowdserver.context import Context, one_page
 from replicate.crowdserver.errors import ApiError, bad_value, no_such
-from replicate.crowdserver.questions import check_xml
+from replicate.crowdserver.question_form import read_form
 from replicate.crowdserver.requester_tables import QualificationRequest, QualificationType
 
 _TABLE = QualificationType
@@ -158,9 +159,9 @@ def _check_test(params: dict[str, Any], automatic: bool) -> None:
             raise bad_value("A Test needs TestDurationInSeconds.")
         if automatic:
             raise bad_value("A qualification type with a Test cannot be AutoGranted.")
-        check_xml(params["Test"], "Test", "QuestionForm")
+        read_form(params["Test"], "Test")
     if "AnswerKey" in given:
-        check_xml(params["AnswerKey"], "AnswerKey", "AnswerKey")
+        read_answer_key(params["AnswerKey"])
 
 
 def _document(context: Context, row: Row[Any]) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """A HIT's question: the XML that requesters send, and the HTML that workers get."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from replicate.crowdserver.arrangement import arrange
 from replicate.crowdserver.errors import ApiError, bad_value
 from replicate.crowdserver.external import ROOT as EXTERNAL
 from replicate.crowdserver.external import External, read_external
+from replicate.crowdserver.question_form import Form, read_form
+from replicate.crowdserver.safe_xml import XML_ERROR, local_name, parsed
+from replicate.web.pages import environment
 
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
 NOT_YET = "ASSIGNMENT_ID_NOT_AVAILABLE"  # the protocol's word for a preview
 _HTML = (
     "{http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd}"
@@ -23,45 +27,13 @@ _ACTION = re.compile(
 _ASSIGNMENT = re.compile(
     r"""<input\b[^<>]*?\bname\s*=\s*(["'])assignmentId\1[^<>]*>""", re.IGNORECASE
 )
-_ANSWERS = (
-    "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/"
-    "QuestionFormAnswers.xsd"
-)
-# Characters that XML 1.0 cannot hold in any form.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses a document type at once: without one, no entity can be declared."""
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise ApiError("The XML declares a document type.", _XML_ERROR)
-
-
-_XML_ERROR = "AWS.MechanicalTurk.XMLParseError"
-
-
-def check_xml(text: str, parameter: str, root: str) -> None:
-    """Refuse a text that is not XML with a certain root element, whatever its namespace.
-
-    Args:
-        text: The text.
-        parameter: The parameter that it is the value of.
-        root: The root element's name without its namespace.
-
-    Raises:
-        ApiError: It is not.
-    """
-    found = _parsed(text, parameter).tag.rpartition("}")[2]
-    if found != root:
-        raise bad_value(f"The {parameter} is a {found}, not a {root}.")
 
 
 def check_question(question: str) -> None:
     """Refuse a question that this server could not show.
 
     Raises:
-        ApiError: It is not XML, or neither an HTMLQuestion nor an ExternalQuestion.
+        ApiError: It is not XML, none of the three kinds, or one that cannot be shown.
     """
     html_of(question)
 
@@ -70,20 +42,22 @@ def html_of(question: str) -> str:
     """The HTML of a question; for an ExternalQuestion, HTML that says where its page is.
 
     Raises:
-        ApiError: It is neither an HTMLQuestion nor an ExternalQuestion.
+        ApiError: It is none of the three kinds, or one that cannot be shown.
     """
-    root = _parsed(question, "Question")
+    root = parsed(question, "Question")
     if root.tag == f"{EXTERNAL}ExternalQuestion":
         url = escape(_external(root).url)
         return f"<!doctype html><title>A page elsewhere</title><p>The page is at {url}</p>"
+    if local_name(root) == "QuestionForm":
+        return form_html(read_form(question))
     if root.tag != f"{_HTML}HTMLQuestion":
         raise bad_value(
-            f"The Question is a {root.tag.rpartition('}')[2]}; this server shows HTMLQuestion "
-            "(2011-11-11) and ExternalQuestion (2006-07-14)."
+            f"The Question is a {local_name(root)}; this server shows HTMLQuestion (2011-11-11), "
+            "ExternalQuestion (2006-07-14) and QuestionForm."
         )
     html = root.findtext(f"{_HTML}HTMLContent")
     if not html or not html.strip():
-        raise ApiError("The HTMLQuestion has no HTMLContent.", _XML_ERROR)
+        raise ApiError("The HTMLQuestion has no HTMLContent.", XML_ERROR)
     return str(html)
 
 
@@ -95,22 +69,30 @@ def external_of(question: str) -> External | None:
     """
     if "ExternalQuestion" not in question:
         return None
-    root = _parsed(question, "Question")
+    root = parsed(question, "Question")
     return _external(root) if root.tag == f"{EXTERNAL}ExternalQuestion" else None
+
+
+def form_of(question: str) -> Form | None:
+    """A QuestionForm; None for another question.
+
+    Raises:
+        ApiError: The question is not XML, or asks for what is not shown here.
+    """
+    if "QuestionForm" not in question or local_name(parsed(question, "Question")) != "QuestionForm":
+        return None
+    return read_form(question)
+
+
+def form_html(form: Form) -> str:
+    """A page that asks what a QuestionForm asks, and sends it in."""
+    template = environment(_TEMPLATES).get_template("question_form.html.j2")
+    return template.render(form=form, submit="https://www.mturk.com/mturk/externalSubmit")
 
 
 def _external(root: Any) -> External:
     found = (root.findtext(f"{EXTERNAL}{name}") for name in ("ExternalURL", "FrameHeight"))
     return read_external(*found)
-
-
-def _parsed(text: str, parameter: str) -> Any:
-    parser = ElementTree.XMLParser(target=_NoDoctype())
-    try:
-        parser.feed(text)
-        return parser.close()
-    except ElementTree.ParseError as error:
-        raise ApiError(f"The {parameter} is not XML: {error}.", _XML_ERROR) from error
 
 
 def image_digests(html: str) -> list[str]:
@@ -148,31 +130,3 @@ def insert_bar(html: str, bar: str) -> str:
     body = re.search(r"<body\b[^<>]*>", html, re.IGNORECASE)
     place = body.end() if body else 0
     return html[:place] + bar + html[place:]
-
-
-def answers_xml(fields: list[tuple[str, str]]) -> str:
-    """A submitted form as QuestionFormAnswers (2005-10-01).
-
-    Several values of one field are joined by ``|``, as MTurk does. Characters that XML cannot
-    hold become U+FFFD.
-
-    >>> answers_xml([("a", "1 < 2")]).partition("<Answer>")[2][:60]
-    '<QuestionIdentifier>a</QuestionIdentifier><FreeText>1 &lt; 2'
-    """
-    values: dict[str, list[str]] = {}
-    for name, value in fields:
-        values.setdefault(name, []).append(value)
-    parts = "".join(
-        f"<Answer><QuestionIdentifier>{_text(name)}</QuestionIdentifier>"
-        f"<FreeText>{_text('|'.join(given))}</FreeText></Answer>"
-        for name, given in values.items()
-    )
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>'
-        f'<QuestionFormAnswers xmlns="{_ANSWERS}">{parts}</QuestionFormAnswers>'
-    )
-
-
-def _text(value: str) -> str:
-    # A carriage return would be read back as a line feed unless it is a character reference.
-    return escape(_FORBIDDEN.sub("\ufffd", value), quote=False).replace("\r", "&#13;")

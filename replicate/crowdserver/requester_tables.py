@@ -147,7 +147,7 @@ class QualificationRequest(Base):
         doc="The answers to the test, as QuestionFormAnswers XML; null: there was none."
     )
     submitted: Mapped[float] = moment("When.")
-    state: Mapped[str] = mapped_column(doc="Pending, Granted or Rejected.")
+    state: Mapped[str] = mapped_column(doc="Testing, Pending, Granted or Rejected.")
     decided: Mapped[float | None] = moment("When it was decided; null: it is pending.")
     reason: Mapped[str | None] = mapped_column(
         doc="Why it was rejected, as the worker reads it; null: nothing was said."

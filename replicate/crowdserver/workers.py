@@ -12,7 +12,8 @@ from replicate.crowdserver.allowance import NO_LIMITS, Limits, allowance_of
 from replicate.crowdserver.arrangement import says_nothing
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.eligibility import forbidden, obstacles
-from replicate.crowdserver.questions import answers_xml
+from replicate.crowdserver.form_answers import answers_xml, form_answers_xml, grouped
+from replicate.crowdserver.questions import form_of
 from replicate.crowdserver.shown import NOTE_SEEN, REPEATS
 from replicate.crowdserver.states import DONE, OPEN
 
@@ -279,13 +280,17 @@ def submit(context: Context, assignment_id: str, fields: list[tuple[str, str]]) 
             "Nothing is marked",
             "Go back to the page. If no image fits, tick “None of these”, then submit again.",
         )
-    answer = answers_xml(fields)
+    form = form_of(row.question)
+    answer = answers_xml(fields) if form is None else form_answers_xml(form, fields)
     if row.state in DONE:
         if row.answer == answer:
             return
         raise WorkerError(409, "You have sent this HIT in", "Your first answer is kept.")
     if row.state != OPEN:
         raise not_open(row.state)
+    problems = [] if form is None else form.problems(grouped(fields))
+    if problems:
+        raise WorkerError(400, "Something is missing", f"{' '.join(problems)} Please go back.")
     approval = context.now + row.auto_approval_delay
     context.agenda.expect(approval)
     values = {"submitted": context.now, "auto_approval": approval, "answer": answer}

@@ -13,7 +13,7 @@ from support.crowd import html_question
 
 from replicate.base.errors import MissingError, UsageError
 from replicate.crowd.imports import Columns, Imported, read_imports
-from replicate.crowdserver.questions import answers_xml
+from replicate.crowdserver.form_answers import answers_xml
 
 BASE = {
     "HITId": "3HIT",

@@ -8,6 +8,35 @@ from support.crowd import Person, Running, html_question, simple_html
 
 from replicate.crowdserver.admin import invite
 
+_SCHEMAS = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas"
+FORM = f"""<QuestionForm xmlns="{_SCHEMAS}/2017-11-06/QuestionForm.xsd">
+<Overview><Title>Two fishes</Title><Text>One &lt;is&gt; gold.</Text>
+<List><ListItem>Look</ListItem><ListItem>Think</ListItem></List></Overview>
+<Question><QuestionIdentifier>fish</QuestionIdentifier><DisplayName>Which fish?</DisplayName>
+<IsRequired>true</IsRequired><QuestionContent><Text>It is golden.</Text></QuestionContent>
+<AnswerSpecification><SelectionAnswer><StyleSuggestion>radiobutton</StyleSuggestion><Selections>
+<Selection><SelectionIdentifier>g</SelectionIdentifier><Text>Goldfish</Text></Selection>
+<Selection><SelectionIdentifier>k</SelectionIdentifier><Text>Koi</Text></Selection>
+</Selections></SelectionAnswer></AnswerSpecification></Question>
+<Question><QuestionIdentifier>parts</QuestionIdentifier><QuestionContent/>
+<AnswerSpecification><SelectionAnswer><StyleSuggestion>checkbox</StyleSuggestion><Selections>
+<Selection><SelectionIdentifier>f</SelectionIdentifier><Text>Fins</Text></Selection>
+<Selection><SelectionIdentifier>h</SelectionIdentifier><Text>Hooves</Text></Selection>
+<Selection><SelectionIdentifier>s</SelectionIdentifier><Text>Scales</Text></Selection>
+</Selections></SelectionAnswer></AnswerSpecification></Question>
+<Question><QuestionIdentifier>why</QuestionIdentifier><QuestionContent><FormattedContent>
+<![CDATA[<p>Say <b>why</b>.</p>]]></FormattedContent></QuestionContent><AnswerSpecification>
+<FreeTextAnswer><Constraints><Length maxLength="20"/></Constraints></FreeTextAnswer>
+</AnswerSpecification></Question></QuestionForm>"""
+KEY = f"""<AnswerKey xmlns="{_SCHEMAS}/2005-10-01/AnswerKey.xsd">
+<Question><QuestionIdentifier>fish</QuestionIdentifier><AnswerOption>
+<SelectionIdentifier>g</SelectionIdentifier><AnswerScore>2</AnswerScore></AnswerOption></Question>
+<Question><QuestionIdentifier>parts</QuestionIdentifier><AnswerOption>
+<SelectionIdentifier>s</SelectionIdentifier><SelectionIdentifier>f</SelectionIdentifier>
+<AnswerScore>1</AnswerScore></AnswerOption><DefaultScore>-1</DefaultScore></Question>
+<QualificationValueMapping><PercentageMapping><MaximumSummedScore>3</MaximumSummedScore>
+</PercentageMapping></QualificationValueMapping></AnswerKey>"""
+
 
 def refused(call: Any, **values: Any) -> str:
     """The last word of the TurkErrorCode that a call is refused with."""

@@ -20,7 +20,7 @@ from replicate.crowdserver.keys import add_key
 from replicate.crowdserver.protocol import service_model
 from replicate.crowdserver.requirements import LOCALE
 
-from .calls import person, worker_id
+from .calls import FORM, KEY, person, worker_id
 
 OPERATIONS = sorted(service_model().operation_names)
 TEXT = st.text(max_size=30) | st.sampled_from(
@@ -51,7 +51,6 @@ def known(server: Running) -> dict[str, list[Any]]:
         for n in range(2)
     ]
     done = person(server, "fuzz").do(hits[1]["HITId"])
-    form = "<QuestionForm xmlns='http://example.org/QuestionForm.xsd'><Question/></QuestionForm>"
     return {
         "HITId": [hit["HITId"] for hit in hits],
         "HITTypeId": [hits[0]["HITTypeId"]],
@@ -59,11 +58,11 @@ def known(server: Running) -> dict[str, list[Any]]:
         "AssignmentId": [done],
         "WorkerId": [worker_id(server, "fuzz")],
         "WorkerIds": [[worker_id(server, "fuzz")]],
-        "Question": [hit_values()["Question"]],
+        "Question": [hit_values()["Question"], FORM],
         "Reward": ["0.1", "2."],
         "BonusAmount": ["1.50"],
-        "Test": [form],
-        "AnswerKey": ["<AnswerKey/>"],
+        "Test": [FORM],
+        "AnswerKey": [KEY],
         "Name": [f"named {n}" for n in range(50)],
         "Country": ["US", "DE"],
         "Subdivision": ["CA"],

@@ -8,10 +8,7 @@ from support.crowd import Person, Running, client, running
 
 from replicate.crowdserver.keys import add_key
 
-from .calls import person, refused, worker_id
-
-FORM = "<QuestionForm xmlns='http://example.org/QuestionForm.xsd'><Question/></QuestionForm>"
-KEY = "<AnswerKey xmlns='http://example.org/AnswerKey.xsd'/>"
+from .calls import FORM, KEY, person, refused, worker_id
 
 
 def make(requester: Any, name: str, **changes: Any) -> str:
@@ -225,8 +222,6 @@ def test_asking_again_after_the_delay_and_automatic_grants(tmp_path: Path) -> No
         asleep = make(requester, "Asleep", QualificationTypeStatus="Inactive")
         assert ask(worker, asleep) == 404
         assert ask(worker, "00000000000000000060") == 404
-        tested = make(requester, "Tested", Test=FORM, TestDurationInSeconds=60)
-        assert ask(worker, tested) == 409
         requester.create_worker_block(WorkerId=held["WorkerId"], Reason="x")
         assert ask(worker, kind) == 404
 

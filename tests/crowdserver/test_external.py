@@ -54,14 +54,6 @@ def test_pages_that_are_not_shown(requester: Any, question: str) -> None:
     assert refused(requester.create_hit, **hit_values(question)) == "InvalidParameterValue"
 
 
-def test_a_question_form_says_what_is_shown_instead(requester: Any) -> None:
-    schema = SCHEMA.replace("2006-07-14/ExternalQuestion", "2017-11-06/QuestionForm")
-    form = f'<QuestionForm xmlns="{schema}"><Question/></QuestionForm>'
-    with pytest.raises(requester.exceptions.RequestError) as error:
-        requester.create_hit(**hit_values(form))
-    assert "is a QuestionForm; this server shows HTMLQuestion" in str(error.value)
-
-
 def frame(text: str) -> tuple[str, str, dict[str, list[str]]]:
     """A frame's address without its query, its rights, and its query."""
     found = unescape(text.partition('<iframe src="')[2].partition('"')[0])
