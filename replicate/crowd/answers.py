@@ -8,6 +8,7 @@ from replicate.base.errors import ItemError
 from replicate.crowd.composition import Slot
 from replicate.crowd.submissions import (
     ANSWER,
+    WITHDRAWN,
     dwell_of,
     form_fields,
     json_answer,
@@ -52,9 +53,12 @@ def parse_answer(xml: str) -> Answer:
 
     Raises:
         ItemError: With the reason ``empty``, ``too_large``, ``not_xml``, ``no_answer_field``,
-            ``not_json``, ``wrong_version``, ``wrong_shape`` or ``nothing_marked``.
+            ``not_json``, ``wrong_version``, ``wrong_shape``, ``nothing_marked``, or
+            ``withdrawn``: the worker has taken the answer back.
     """
     fields = form_fields(xml)
+    if set(fields) == {WITHDRAWN}:
+        raise ItemError("withdrawn", "its worker has taken the answer back")
     value = json_answer(fields)
     if value is None:
         return _plain(fields)

@@ -148,7 +148,9 @@ class Readings:
     def _read(self, connection: Connection, chunk: list[Stamp]) -> None:
         rows: dict[str, list[Row[Any]]] = {stamp[0]: [] for stamp in chunk}
         query = select(*_COLUMNS).where(
-            Assignment.hit_id.in_(list(rows)), Assignment.state.in_(DONE)
+            Assignment.hit_id.in_(list(rows)),
+            Assignment.state.in_(DONE),
+            Assignment.withdrawn.is_(None),
         )
         for row in connection.execute(query.order_by(Assignment.assignment_id)):
             rows[row.hit_id].append(row)

@@ -26,6 +26,7 @@ class ShownAnswer:
         none: Whether "None of these" was said.
         fields: Names and texts of the form's fields, when it is not an answer of our pages.
         problem: Why it is not; empty otherwise.
+        withdrawn: Whether the worker has taken the answer back.
     """
 
     row: Row[Any]
@@ -35,6 +36,7 @@ class ShownAnswer:
     none: bool = False
     fields: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    withdrawn: bool = False
 
 
 def shown_answer(row: Row[Any], page: PageFacts, address: Callable[[str], str]) -> ShownAnswer:
@@ -51,6 +53,8 @@ def shown_answer(row: Row[Any], page: PageFacts, address: Callable[[str], str]) 
     try:
         answer = parse_answer(row.answer)
     except ItemError as error:
+        if error.reason == "withdrawn":
+            return ShownAnswer(row, seconds, withdrawn=True)
         return ShownAnswer(row, seconds, fields=_fields(row.answer), problem=str(error))
 
     def images(slots: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -208,11 +208,11 @@ def hits(
 
 
 def stamps(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[Stamp]:
-    """The HITs of a batch that have answers, with what changes when one comes."""
+    """The HITs of a batch that have answers, with what changes when one comes or is withdrawn."""
     query = (
         select(Hit.hit_id, func.count(), func.max(Assignment.submitted))
         .join(Assignment, Assignment.hit_id == Hit.hit_id)
-        .where(*where, Assignment.state.in_(DONE))
+        .where(*where, Assignment.state.in_(DONE), Assignment.withdrawn.is_(None))
         .group_by(Hit.hit_id, Hit.serial)
         .order_by(Hit.serial)
     )

@@ -68,6 +68,22 @@ def test_a_batch_is_counted_and_costs_what_its_assignments_cost(owner: Any) -> N
     assert "in about" in html or "not known yet" in html
 
 
+def test_a_withdrawn_answer_counts_no_more(owner: Any) -> None:
+    (hit,) = publish(owner)
+    people = [Person(owner.server, link) for link in invite(owner.server.db, 3)]
+    slots = [["i01"], ["i01"], ["i02"]]
+    done = [person.do(hit, our_answer(s)) for person, s in zip(people, slots, strict=True)]
+    assert numbers(owner.get(batch_path(owner)).text)["agreement"] == "77.8%"
+    path = f"{owner.server.endpoint}/worker/assignments/{done[2]}/withdraw"
+    csrf = re.findall(r'name="csrf" value="(\w+)"', people[2].session.get(path).text)[0]
+    people[2].session.post(path, data={"csrf": csrf})
+    assert numbers(owner.get(batch_path(owner)).text)["agreement"] == "100.0%"
+    html = owner.get(f"/hits/{hit}").text
+    assert "The worker has taken the answer back." in html
+    assert "not an answer of our pages" not in html
+    assert html.count("Selected 1 of 6") == 2
+
+
 def test_batches_are_types_and_studies(owner: Any) -> None:
     publish(owner, 2, RequesterAnnotation="one: a")
     publish(owner, 1, RequesterAnnotation="two: b")
