@@ -109,7 +109,8 @@ function columns() {
   const top = tiles[0].item.offsetTop;
   return tiles.filter((t) => t.item.offsetTop === top).length;
 }
-const moves = { ArrowRight: () => here + 1, ArrowLeft: () => here - 1, Home: () => 0, End: () => tiles.length - 1,
+const onward = document.dir === "rtl" ? -1 : 1;
+const moves = { ArrowRight: () => here + onward, ArrowLeft: () => here - onward, Home: () => 0, End: () => tiles.length - 1,
   ArrowDown: () => here + columns(), ArrowUp: () => here - columns() };
 document.addEventListener("keydown", (event) => {
   if (preview || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,5 +1,6 @@
 """axe-core finds nothing in our pages, in light and in dark; nothing moves while they load."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,10 +14,28 @@ from support.crowd import Running
 from replicate.crowd.pages import PageText, render_image, render_pair
 
 from .conftest import TEXT, Work, select_page
-from .driving import all_css, css, overflow, phone, preferring, press, start, tile, wait
+from .driving import all_css, css, focused, overflow, phone, preferring, press, start, tile, wait
 
 pytestmark = pytest.mark.chromium
 PAGES = ("select", "pair", "single")
+# Whether the bar at the bottom lies over what has the focus.
+HIDDEN = (
+    "const bar = document.getElementById('bottom'), e = document.activeElement;"
+    "return !bar.contains(e) && "
+    "e.getBoundingClientRect().bottom > bar.getBoundingClientRect().top + 1"
+)
+# Texts and what they stand on, of which WCAG wants 4.5 to 1; borders of controls, 3 to 1.
+PAIRS = (
+    ("ink", "ground", 4.5),
+    ("ink", "card", 4.5),
+    ("soft", "ground", 4.5),
+    ("accent", "ground", 4.5),
+    ("accent", "card", 4.5),
+    ("on-accent", "accent", 4.5),
+    ("warn", "card", 4.5),
+    ("warn", "warn-ground", 4.5),
+    ("edge", "ground", 3.0),
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +139,46 @@ def test_focus_can_be_seen_on_everything(chromium: Any, work: Work) -> None:
         if ring[0] == "BODY":
             break
         seen.append(ring)
+        assert not chromium.execute_script(HIDDEN), ring
+    css(chromium, "[name=selected]").send_keys(Keys.END)
+    assert focused(chromium) == "Image 48"
+    assert not chromium.execute_script(HIDDEN)
     assert {"none", "send", "SUMMARY", "A", "INPUT"} <= {name for name, _ in seen}
     assert [name for name, visible in seen if not visible] == []
+
+
+def _luminance(colour: str) -> float:
+    """WCAG 2.2's relative luminance of a colour like #1f5fd0 or #fff."""
+    digits = colour.strip().lstrip("#")
+    digits = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("wish", ["no-preference", "more"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_differ_enough(chromium: Any, crowd: Running, scheme: str, wish: str) -> None:
+    assert contrast("#fff", "#000000") == pytest.approx(21)
+    html = select_page(crowd.digests[:1])
+    chromium.get("data:text/html;base64," + b64encode(html.encode()).decode())
+    value = (
+        "return getComputedStyle(document.documentElement).getPropertyValue('--' + arguments[0])"
+    )
+    with preferring(chromium, prefers_color_scheme=scheme, prefers_contrast=wish):
+        for front, back, least in PAIRS:
+            found = [chromium.execute_script(value, name) for name in (front, back)]
+            wanted = least if wish == "no-preference" else 7.0
+            assert contrast(*found) >= wanted, (front, back, found)
+    # signs over an image, on the lightest image there is: the disc is 82 % opaque
+    disc = "#" + "".join(f"{round(0.82 * part + 0.18 * 255):02x}" for part in (17, 22, 29))
+    assert contrast("#fff", disc) >= 7
+    assert contrast("#fff", "#a63c0a") >= 4.5
 
 
 @pytest.mark.parametrize("width", [1280, 320])
