@@ -66,6 +66,13 @@ def chromium() -> Iterator[Any]:
         yield driver
 
 
+@pytest.fixture(autouse=True)
+def clean_log(request: pytest.FixtureRequest) -> None:
+    """What one test's pages complained of is not another's."""
+    if "chromium" in request.fixturenames:
+        request.getfixturevalue("chromium").get_log("browser")
+
+
 @pytest.fixture(scope="module")
 def plain_chromium() -> Iterator[Any]:
     """A Chromium in which no page's script runs."""
