@@ -57,7 +57,9 @@ def focused(driver: Any) -> str:
 
 
 def complaints(driver: Any) -> list[str]:
-    return [e["message"] for e in driver.get_log("browser") if "favicon" not in e["message"]]
+    """What the browser objected to since it was asked last."""
+    told = [e for e in driver.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
+    return [e["message"] for e in told if "favicon" not in e["message"]]
 
 
 def finish(driver: Any) -> None:
