@@ -5,6 +5,7 @@ import logging
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.errors import ApiError, service_fault
 from replicate.crowdserver.faults import Lost
+from replicate.crowdserver.hits import get_hit
 from replicate.crowdserver.keys import Account, find_key
 from replicate.crowdserver.operations import perform
 from replicate.crowdserver.protocol import CONTENT_TYPE, parse_call
@@ -55,12 +57,21 @@ def _perform(site: Site, signed: SignedRequest, request_id: str) -> tuple[str, b
         lost = site.faults.before(call.operation)
         invocation = signed.headers.get("amz-sdk-invocation-id", "")
         recall = Recall(context.connection, account, invocation, call.operation, signed.body)
-        text = recall.answer()
-        if text is None:
-            own = replace(context, requester=account.requester, request_id=request_id)
-            text = json.dumps(perform(own, call))
-            recall.keep(text, now.timestamp())
-        return text, lost
+        own = replace(context, requester=account.requester, request_id=request_id)
+        before = recall.answer()
+        if before is None:
+            answer = perform(own, call)
+            recall.keep(json.dumps(_reference(answer)), now.timestamp())
+        else:
+            answer = json.loads(before)
+            if "HITId" in answer:
+                answer = get_hit(own, answer)
+        return json.dumps(answer), lost
+
+
+def _reference(answer: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of an answer: of a HIT its id only, for its question may be large."""
+    return {"HITId": answer["HIT"]["HITId"]} if "HIT" in answer else answer
 
 
 def _caller(context: Context, signed: SignedRequest, now: datetime) -> Account:

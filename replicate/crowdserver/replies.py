@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select
 from replicate.crowdserver.keys import Account
 from replicate.crowdserver.requester_tables import Reply
 
-KEPT = 86_400.0  # seconds
+KEPT = 3600.0  # seconds; clients give up long before
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}\Z")
 
 
@@ -50,7 +50,7 @@ class Recall:
         return self._connection.execute(found).scalar()
 
     def keep(self, answer: str, now: float) -> None:
-        """Remember an answer, and forget those older than a day.
+        """Remember an answer, and forget those older than an hour.
 
         Args:
             answer: The answer, as JSON.

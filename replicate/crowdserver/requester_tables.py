@@ -40,7 +40,7 @@ class Reply(Base):
         primary_key=True, doc="The client's own id of the call, amz-sdk-invocation-id."
     )
     digest: Mapped[str] = mapped_column(doc="SHA-256 of operation and body, in hexadecimal.")
-    answer: Mapped[str] = mapped_column(doc="The answer, as JSON.")
+    answer: Mapped[str] = mapped_column(doc="The answer, as JSON; of a HIT its id only.")
     made: Mapped[float] = moment("When it was given, by the machine's clock.", index=True)
 
 

@@ -55,7 +55,9 @@ def test_boto3_tries_again_and_there_is_one_hit(
     before = hits(patient)
     server.faults(kind, operation="CreateHIT")
     given = None if token is None else f"{kind} {token}"
-    made = patient.create_hit(**hit_values(UniqueRequestToken=given))["HIT"]["HITId"]
+    answer = patient.create_hit(**hit_values(UniqueRequestToken=given))["HIT"]
+    made = answer["HITId"]
+    assert answer == patient.get_hit(HITId=made)["HIT"]
     assert sorted(hits(patient)) == sorted([*before, made])
 
 
