@@ -12,6 +12,7 @@ from replicate.crowdserver.errors import bad_value
 from replicate.crowdserver.safe_xml import child, children, local_name, parsed, text_of
 
 RESERVED = ("assignmentId", "csrf")
+_MARK = re.compile(r"</?(?:a|b|big|code|em|font|i|small|span|strong|sub|sup|tt|u)\b[^<>]*>", re.I)
 _TAG = re.compile(r"<[^<>]*>")
 _RADIO = ("radiobutton", "dropdown", "combobox", "list")
 
@@ -130,7 +131,7 @@ def _block(element: Any) -> Block:
     if kind in ("Title", "Text"):
         return Block(kind.lower(), text)
     if kind == "FormattedContent":  # its words without its marks
-        return Block("text", " ".join(_TAG.sub(" ", text).split()))
+        return Block("text", " ".join(_TAG.sub(" ", _MARK.sub("", text)).split()))
     if kind == "List":
         items = ("".join(one.itertext()).strip() for one in children(element, "ListItem"))
         return Block("list", items=tuple(items))

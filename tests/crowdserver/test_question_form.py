@@ -27,7 +27,7 @@ def test_a_hit_with_a_form(server: Running, requester: Any) -> None:
     assert page.text.count('type="radio" name="fish"') == 2
     assert page.text.count('type="checkbox" name="parts"') == 3
     assert "<b>why</b>" not in page.text
-    assert "Say why ." in page.text
+    assert "Say why." in page.text
     action = page.text.partition('action="')[2].partition('"')[0]
     assignment = page.text.partition('name="assignmentId" value="')[2].partition('"')[0]
 
