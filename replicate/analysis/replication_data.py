@@ -15,6 +15,7 @@ from replicate.analysis.robustness import Influence
 from replicate.analysis.scales import Piecewise
 from replicate.analysis.scores import Scores
 from replicate.analysis.similarity import Similarity, Simultaneous
+from replicate.analysis.subgroups import ClassGap, Trend
 
 Index = npt.NDArray[np.int64]
 
@@ -32,6 +33,7 @@ class Options:
         level: The confidence level, in (0, 1).
         margin: A gap within ±margin would not matter (a fraction); None to test nothing.
         pairs: New set → (items of the original, items of the new set) that are matched.
+        dates: Model → when it was released, in years.
     """
 
     baseline: frozenset[str] | None = None
@@ -42,6 +44,7 @@ class Options:
     level: float = 0.95
     margin: float | None = None
     pairs: Mapping[str, tuple[Index, Index]] = field(default_factory=dict)
+    dates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ class Pair:
         equivalence: Whether the mean gap lies within the margin; None if it was not asked.
         paired: Model → gap on matched items; empty without pairs.
         paired_drop: Mean gap on matched items and its interval over them; None without pairs.
-        piecewise: A line with a bend; None where it fits no better or cannot be fitted.
+        piecewise: A line with a bend; None where it cannot be fitted.
+        classes: The gap of every class; empty where classes are not known.
+        trend: Effective robustness against the date of release; None without dates.
     """
 
     original: str
@@ -130,6 +135,8 @@ class Pair:
     paired: Mapping[str, PairedGap] = field(default_factory=dict)
     paired_drop: tuple[float, Interval, int] | None = None
     piecewise: Piecewise | None = None
+    classes: tuple[ClassGap, ...] = ()
+    trend: Trend | None = None
 
 
 @dataclass(frozen=True)

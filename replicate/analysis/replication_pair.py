@@ -22,6 +22,7 @@ from replicate.analysis.replication_data import Index, Line, Options, Pair
 from replicate.analysis.robustness import effective_robustness, influence, theil_sen
 from replicate.analysis.scales import Piecewise, piecewise, prediction_error
 from replicate.analysis.scores import Scores
+from replicate.analysis.subgroups import Trend, class_gaps, residual_trend
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
 
@@ -77,6 +78,7 @@ def compare_pair(
         if matched is None
         else _paired(old.columns(models), fresh.columns(models), matched, options)
     )
+    robustness = _robustness(sides, shared, on_line, scales, images, options)
     return Pair(
         original.name,
         new.name,
@@ -91,12 +93,26 @@ def compare_pair(
         float("nan") if few else kendall_tau_b(x, y),
         (len(models) * (len(models) - 1) // 2, n_inverted),
         detail,
-        _robustness(sides, shared, on_line, scales, images, options),
+        robustness,
         equal,
         paired,
         paired_drop,
         _bend(sides, on_line, scales),
+        class_gaps(old.columns(models), fresh.columns(models), options.level),
+        _trend(robustness, models, options),
     )
+
+
+def _trend(
+    robustness: Mapping[str, tuple[float, Interval | None, Interval | None]],
+    models: Sequence[str],
+    options: Options,
+) -> Trend | None:
+    dated = [name for name in models if name in options.dates]
+    if not dated:
+        return None
+    years = [options.dates[name] for name in dated]
+    return residual_trend(years, [robustness[name][0] for name in dated], options.level)
 
 
 def _scales(old: Scores, new: Scores) -> tuple[Scale, ...]:

@@ -1,6 +1,7 @@
 """What the options of `replicate analyze` stand for."""
 
 import fnmatch
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ def options_of(given: Mapping[str, Any], published: Published, original: Scores)
         level=given["level"],
         margin=None if margin is None else margin / 100,
         pairs=_pairs(given["pairs"], original, published.sets),
+        dates=_dates(given["dates"], original),
     )
 
 
@@ -164,6 +166,31 @@ def _baseline(path: Path | None, original: Scores) -> frozenset[str] | None:
     cleaned = [name if name in original.models else clean(name) for name in names]
     found = match(original.models, cleaned)
     return frozenset(found.names.values())
+
+
+def _dates(path: Path | None, original: Scores) -> dict[str, float]:
+    """Model → release in years, from lines ``model,2019`` or ``model,2019-06-30``."""
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise MissingError(f"The releases are not at {path}.")
+    years: dict[str, float] = {}
+    for line in path.read_text(encoding="utf-8-sig").splitlines():
+        name, _, text = line.rpartition(",")
+        found = re.fullmatch(r"\s*\"?(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?\"?\s*", text)
+        if found is None or not name.strip():
+            if years or (
+                line.strip() and "date" not in line.lower() and "year" not in line.lower()
+            ):
+                raise UsageError(
+                    f"{path} has a line that is no model with a date: {line!r}.",
+                    "Write model,2019 or model,2019-06-30 a line.",
+                )
+            continue
+        month, day = int(found[2] or 7), int(found[3] or 1)
+        years[name.strip().strip('"')] = int(found[1]) + (month - 1) / 12 + (day - 1) / 365
+    names = match(original.models, list(years)).names
+    return {names[name]: year for name, year in years.items()}
 
 
 def _by_set(texts: Sequence[str], sets: Sequence[Scores], what: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from replicate.analysis.bootstrap import KINDS
 from replicate.analysis.fits import SCALES
 from replicate.analysis.intervals import Interval
+from replicate.analysis.ranks import spearman
 from replicate.analysis.replication_data import Analysis, Line, ModelOnSet, Pair, SetSimilarity
 
 
@@ -37,6 +38,7 @@ def as_json(
         "pairs": [_pair(pair) for pair in found.pairs],
         "similarity": {key: _similarity(item) for key, item in found.similarity.items()},
         "effective_number_of_models": number(like.simultaneous.effective_number) if like else None,
+        "shifts": _shifts(found),
         "excluded": list(excluded),
         "repaired": list(repaired),
         "warnings": [*warnings, *found.warnings],
@@ -48,6 +50,32 @@ def as_json(
             "margin": found.options.margin,
         },
     }
+
+
+def _shifts(found: Analysis) -> list[dict[str, Any]]:
+    """Whether who is robust to one shift is robust to another: ρ on each two new sets."""
+    rows = []
+    for i, first in enumerate(found.pairs):
+        for second in found.pairs[i + 1 :]:
+            both = [
+                (first.robustness[name][0], second.robustness[name][0])
+                for name in first.models
+                if name in second.robustness
+            ]
+            known = np.array([pair for pair in both if np.isfinite(pair).all()]).reshape(-1, 2)
+            rank = line = float("nan")
+            if len(known) > 2 and np.ptp(known, axis=0).min() > 0:
+                rank = spearman(known[:, 0], known[:, 1])
+                line = float(np.corrcoef(known.T)[0, 1])
+            rows.append(
+                {
+                    "sets": [first.new, second.new],
+                    "n_models": len(known),
+                    "spearman": number(rank),
+                    "pearson": number(line),
+                }
+            )
+    return rows
 
 
 def number(value: float | None) -> float | None:
@@ -114,6 +142,19 @@ def _pair(pair: Pair) -> dict[str, Any]:
             model: {"rho": number(rho), "ci": ends(both), "ci_images": ends(images)}
             for model, (rho, both, images) in pair.robustness.items()
         },
+        "classes": [
+            {
+                "class": item.label,
+                "n_original": item.n_original,
+                "n_new": item.n_new,
+                "gap": number(item.gap),
+                "ci": ends(item.interval),
+                "excess": number(item.excess),
+                "p_adjusted": number(item.p_adjusted),
+            }
+            for item in pair.classes
+        ],
+        "trend": None,
         "equivalence": None,
         "paired": None,
         "piecewise": None,
@@ -135,6 +176,13 @@ def _pair(pair: Pair) -> dict[str, Any]:
                 model: {"gap": item.gap, "ci": ends(item.interval), "p": number(item.p)}
                 for model, item in pair.paired.items()
             },
+        }
+    if pair.trend is not None:
+        value["trend"] = {
+            "n": pair.trend.n,
+            "rho_per_year": number(pair.trend.slope),
+            "ci": ends(pair.trend.interval),
+            "p": number(pair.trend.p),
         }
     if pair.piecewise is not None:
         bend = pair.piecewise

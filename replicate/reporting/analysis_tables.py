@@ -25,8 +25,8 @@ _LATEX = {
 def tables(value: Mapping[str, Any]) -> dict[str, tuple[Row, list[Row]]]:
     """Every table of an analysis by name: header and rows.
 
-    The names are ``models``, ``gaps-NEW``, ``lines``, ``ranks``, ``robustness-NEW``,
-    ``similarity``, ``excluded``.
+    The names are ``models``, ``gaps-NEW``, ``classes-NEW``, ``robustness-NEW``, ``lines``,
+    ``ranks``, ``similarity``, ``excluded``.
 
     Args:
         value: The document of ``replicate analyze --json``.
@@ -35,6 +35,7 @@ def tables(value: Mapping[str, Any]) -> dict[str, tuple[Row, list[Row]]]:
     for pair in value["pairs"]:
         made[f"gaps-{pair['new']}"] = (("model", "gap", "low", "high"), _gaps(pair))
         made[f"robustness-{pair['new']}"] = (("model", "rho", "low", "high"), _robustness(pair))
+        made[f"classes-{pair['new']}"] = (_CLASSES, _classes(pair))
     made["lines"] = (_LINES, [row for pair in value["pairs"] for row in _lines(pair)])
     made["ranks"] = (_RANKS, [_ranks(pair) for pair in value["pairs"]])
     made["similarity"] = (_SIMILARITY, _similarity(value))
@@ -47,6 +48,7 @@ def tables(value: Mapping[str, Any]) -> dict[str, tuple[Row, list[Row]]]:
 
 _MODELS = ("model", "set", "correct", "n", "score", "low", "high")
 _LINES = ("set", "scale", "slope", "intercept", "r2", "models", "resampled", "low", "high")
+_CLASSES = ("class", "n_original", "n_new", "gap", "low", "high", "excess", "p_adjusted")
 _RANKS = ("set", "models", "spearman", "kendall_tau_b", "pairs", "inverted", "resolved")
 _SIMILARITY = ("set", "models", "agreement", "independent", "dominance", "effective_number")
 
@@ -70,6 +72,14 @@ def _gaps(pair: Mapping[str, Any]) -> list[Row]:
 def _robustness(pair: Mapping[str, Any]) -> list[Row]:
     found = pair["effective_robustness"]
     return [(model, item["rho"], *_two(item["ci"])) for model, item in found.items()]
+
+
+def _classes(pair: Mapping[str, Any]) -> list[Row]:
+    keys = ("class", "n_original", "n_new", "gap")
+    return [
+        (*(row[key] for key in keys), *_two(row["ci"]), row["excess"], row["p_adjusted"])
+        for row in pair["classes"]
+    ]
 
 
 def _lines(pair: Mapping[str, Any]) -> list[Row]:

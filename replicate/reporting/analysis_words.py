@@ -112,6 +112,26 @@ def findings(value: Value) -> list[tuple[str, str]]:
                     f"{percent(item['mean_drop'])} points ({_between(item['ci'])}).",
                 )
             )
+        odd = [c for c in pair["classes"] if c["p_adjusted"] <= 1 - value["options"]["level"]]
+        if pair["classes"]:
+            most = max(odd, key=lambda c: abs(c["excess"])) if odd else None
+            text = (
+                f"{count(len(odd), 'class', 'classes')} of {len(pair['classes'])} drop by another "
+                f"amount than the sets as a whole (false discoveries controlled)"
+            )
+            if most is not None:
+                text += f"; the farthest, {most['class']}, drops by {percent(most['gap'])} points"
+            found.append((f"Classes of {name}", text + "."))
+        if pair["trend"] is not None and pair["trend"]["ci"] is not None:
+            trend = pair["trend"]
+            found.append(
+                (
+                    f"Newer models on {name}",
+                    f"Effective robustness changes by {percent(trend['rho_per_year'], 2)} points a "
+                    f"year of release ({_between(trend['ci'], 100, 2)}, {trend['n']} models); below "
+                    f"zero would be a mark of adaptivity.",
+                )
+            )
         off = [
             (m, r)
             for m, r in pair["effective_robustness"].items()

@@ -13,6 +13,7 @@ from replicate.analysis.robustness import effective_robustness, influence, theil
 from replicate.analysis.scales import piecewise, prediction_error
 from replicate.analysis.scores import from_items
 from replicate.analysis.similarity import similarity, simultaneous_intervals
+from replicate.analysis.subgroups import class_gaps, residual_trend
 from replicate.base.errors import UsageError
 
 
@@ -134,6 +135,35 @@ def test_the_power_is_reached_in_simulation():
     error = np.sqrt(a * (1 - a) / 5000 + b * (1 - b) / 3000)
     shown = (np.abs(a - b) > 1.959964 * error).mean()
     assert shown == pytest.approx(0.8, abs=0.02)
+
+
+def test_class_gaps_are_welchs():
+    rng = np.random.default_rng(5)
+    sides = [
+        from_items(name, ("a", "b"), rng.random((300, 2)) < p, np.arange(300) % 3)
+        for name, p in (("old", 0.9), ("new", 0.7))
+    ]
+    found = class_gaps(*sides)
+    assert len(found) == 3
+    overall = sides[0].score.mean() - sides[1].score.mean()
+    for item in found:
+        a, b = (s.items[s.classes == item.label].mean(axis=1) for s in sides)
+        reference = stats.ttest_ind(a, b, equal_var=False)
+        ends = reference.confidence_interval(0.95)
+        assert (item.interval.low, item.interval.high) == pytest.approx((ends.low, ends.high))
+        shifted = stats.ttest_ind(a - overall, b, equal_var=False)
+        assert item.p == pytest.approx(shifted.pvalue)
+    assert class_gaps(from_items("x", ("a",), np.ones((3, 1), bool)), sides[1]) == ()
+
+
+def test_a_trend_is_scipys_regression():
+    x, y = points()
+    reference = stats.linregress(x, y)
+    found = residual_trend(x, y)
+    assert (found.slope, found.p) == pytest.approx((reference.slope, reference.pvalue))
+    half = stats.t.ppf(0.975, 13) * reference.stderr
+    assert found.interval.high == pytest.approx(reference.slope + half)
+    assert residual_trend([2010, 2010], [0.1, 0.2]) is None
 
 
 def test_a_bend_is_found_and_a_straight_line_has_none():

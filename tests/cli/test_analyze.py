@@ -286,6 +286,26 @@ def test_equivalence_pairs_groups_and_humans(run, two, tmp_path):
     assert code == 2 and "--groups NAME=" in err
 
 
+def test_classes_dates_and_two_shifts(run, two, tmp_path):
+    other = write(tmp_path / "other", 0.2, seed=90)
+    (tmp_path / "dates.csv").write_text(
+        "model,date\nAlexNet,2012\nvgg-16,2014-09-04\nresnet_50,2015-12\nvit_b,2020-10\n"
+    )
+    code, value, err = run(
+        *two, "--new", f"v3={tmp_path / 'other'}", "--labels-new", f"v3={other}",
+        "--dates", tmp_path / "dates.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    pair = value["pairs"][0]
+    assert {c["class"] for c in pair["classes"]} == set(range(10))
+    assert sum(c["n_new"] for c in pair["classes"]) == 300
+    assert pair["trend"]["n"] == 4
+    assert value["shifts"][0]["sets"] == ["v2", "v3"] and value["shifts"][0]["n_models"] == 5
+    (tmp_path / "dates.csv").write_text("alexnet,2012\nvgg16,soon\n")
+    code, _, err = run(*two, "--dates", tmp_path / "dates.csv")
+    assert code == 2 and "soon" in err
+
+
 # Degenerate input
 
 
