@@ -179,9 +179,8 @@ def _dates(path: Path | None, original: Scores) -> dict[str, float]:
         name, _, text = line.rpartition(",")
         found = re.fullmatch(r"\s*\"?(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?\"?\s*", text)
         if found is None or not name.strip():
-            if years or (
-                line.strip() and "date" not in line.lower() and "year" not in line.lower()
-            ):
+            is_header = not years and re.search("date|year|released", line, re.IGNORECASE)
+            if line.strip() and not is_header:
                 raise UsageError(
                     f"{path} has a line that is no model with a date: {line!r}.",
                     "Write model,2019 or model,2019-06-30 a line.",

@@ -127,9 +127,9 @@ def findings(value: Value) -> list[tuple[str, str]]:
             found.append(
                 (
                     f"Newer models on {name}",
-                    f"Effective robustness changes by {percent(trend['rho_per_year'], 2)} points a "
-                    f"year of release ({_between(trend['ci'], 100, 2)}, {trend['n']} models); below "
-                    f"zero would be a mark of adaptivity.",
+                    f"Effective robustness changes by {percent(trend['rho_per_year'], 2)} points "
+                    f"a year of release ({_between(trend['ci'], 100, 2)}, {trend['n']} models); "
+                    f"below zero would be a mark of adaptivity.",
                 )
             )
         off = [

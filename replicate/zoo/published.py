@@ -105,7 +105,9 @@ def read_published(
             items = np.stack([folder.right[model] for model in models], axis=1)
         else:
             items = np.zeros((n, 0), dtype=np.bool_)
-        found.sets.append(from_items(folder.name, models, items, folder.numbers))
+        text = codes is not None
+        classes = folder.labels.values[:, 0] if text else folder.numbers
+        found.sets.append(from_items(folder.name, models, items, classes))
     return found
 
 

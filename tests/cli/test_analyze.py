@@ -499,6 +499,24 @@ def test_power(run):
     assert run("power", "--accuracy", 93, "--images", 0)[0] == 2
 
 
+def test_classes_that_are_text(run, tmp_path):
+    names = np.array([f"n{i:08d}" for i in range(10)])
+
+    def named(name, values):
+        return names[values]
+
+    old = write(tmp_path / "old", change=named)
+    new = write(tmp_path / "new", 0.1, seed=50, change=named)
+    np.save(old, names[LABELS])
+    code, value, err = run(*command(tmp_path, old, new))
+    assert code == 2 and "numbers and others are text" in err
+    np.save(new, names[LABELS])
+    code, value, err = run(*command(tmp_path, old, new))
+    assert code == 0, err
+    assert value["pairs"][0]["classes"][0]["class"] in names
+    assert value["models"][0]["sets"]["original"]["accuracy"] > 0.5
+
+
 def test_columns_that_are_not_sorted_are_left_out(run, tmp_path):
     def by_class(name, values):
         return np.sort(values, axis=1) if name == "vgg16" else values
