@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from replicate.analysis.adjust_estimators import ESTIMATORS, RECOMMENDED, Sums, degree_for
+from replicate.analysis.adjust_estimators import ESTIMATORS, Sums, degree_for, recommended_for
 from replicate.analysis.intervals import Interval
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
@@ -82,7 +82,7 @@ class AdjustedGaps:
         raw: The gap as it is.
         estimators: The adjusted gap by each estimator that these votes allow.
         recommended: The one to report.
-        degree: The degree of g in ``heldout``.
+        degree: The degree of g.
         held: How many votes ``heldout`` holds out.
     """
 
@@ -151,7 +151,7 @@ def adjusted_gaps(
     return AdjustedGaps(
         raw=_gap(raw, level),
         estimators={name: _gap(values, level) for name, values in found.items()},
-        recommended=RECOMMENDED,
+        recommended=recommended_for(fewest),
         degree=degree,
         held=held,
     )

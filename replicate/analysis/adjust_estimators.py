@@ -21,7 +21,6 @@ from replicate.analysis.vote_moments import (
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-RECOMMENDED = "heldout"
 _RIDGE = 1e-9  # of the largest entry: keeps the equations of degenerate resamples solvable
 _GRID = np.linspace(0.0, 1.0, 41)
 _FEW = 1e-9
@@ -86,6 +85,17 @@ def degree_for(votes: int) -> tuple[int, int]:
     if votes >= 5:
         return 3, 3
     return (2, 2) if votes == 4 else (votes - 1, 1)
+
+
+def recommended_for(votes: int) -> str:
+    """The estimator to report for so many votes an image (simulations: docs/adjust.md).
+
+    Held-out votes need enough others to tell images apart; below ten the mixture is closer.
+
+    >>> recommended_for(5), recommended_for(10)
+    ('mixture', 'heldout')
+    """
+    return "heldout" if votes >= 10 else "mixture"
 
 
 def naive(sums: Sums, _held: int = 0, _degree: int = 0) -> Floats:

@@ -6,6 +6,7 @@ import click
 
 from replicate.cli.options import example, json_option, study_option, the_study
 from replicate.cli.output import emit
+from replicate.cli.sample_table import table
 from replicate.cli.stages import options_of, retry_options, run_one
 
 
@@ -54,6 +55,9 @@ def _show_plan(study_dir: str | None, as_json: bool) -> None:
     ]
     lines.append(f"{len(short)} strata are short." if short else "Every stratum can be filled.")
     emit({"strata": rows, "feasible": not short}, as_json, "\n".join(lines))
+
+
+sample.add_command(table)
 
 
 @sample.command(epilog=example("replicate sample freeze matched"))

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from replicate.pipeline.base import Table
 
-Strategy = Literal["matched-frequency", "threshold", "top", "uniform", "quota"]
+Strategy = Literal["matched-frequency", "matched-estimated", "threshold", "top", "uniform", "quota"]
 
 
 class SampleConfig(Table):
@@ -16,14 +16,15 @@ class SampleConfig(Table):
         description="The test set's name."
     )
     strategy: Strategy = Field(
-        description="`matched-frequency`, `threshold`, `top`, `uniform` or `quota`; no default."
+        description="`matched-frequency` (as the paper), `matched-estimated` (without its bias), "
+        "`threshold`, `top`, `uniform` or `quota`; no default."
     )
     per_class: int = Field(ge=1, description="Images a class.")
     bins: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.2, 0.4, 0.6, 0.8), description="matched-frequency: inner edges of the bins."
     )
     min_original_images: int = Field(
-        20, ge=1, description="matched-frequency: original images with enough votes a class."
+        20, ge=1, description="Matching: original images with enough votes a class."
     )
     min_votes: int = Field(
         10, ge=1, description="Votes an image needs before its frequency counts."

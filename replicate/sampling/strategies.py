@@ -1,4 +1,4 @@
-"""Drawing a test set: the strategies of ImageNetV2, and uniform.
+"""Drawing a test set: the strategies of ImageNetV2, uniform, and matching without their bias.
 
 Every random choice orders images by a number made from the seed, the set's name, the class and
 the image: neither the order of the input nor the rest of the pool changes it, so that a later
@@ -13,6 +13,7 @@ import numpy as np
 
 from replicate.base.errors import UsageError
 from replicate.base.randomness import uniform
+from replicate.sampling.estimated import TrueMatching
 from replicate.sampling.feasibility import Need, require_feasible
 from replicate.sampling.frequencies import ELIGIBLE, Frequencies, eligibility
 from replicate.sampling.matching import (
@@ -23,7 +24,8 @@ from replicate.sampling.matching import (
 )
 from replicate.sampling.strata import PAPER_EDGES, stratum_labels, stratum_of
 
-STRATEGIES = ("matched-frequency", "threshold", "top", "uniform")
+STRATEGIES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")
+MATCHED = ("matched-frequency", "matched-estimated")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Request:
         seed: The study's seed.
         min_votes: Votes that an image needs before its frequency counts.
         edges: Inner edges of the bins; matched-frequency draws by them, all report by them.
-        min_original_images: matched-frequency: original images with enough votes a class.
+        min_original_images: Matching: original images with enough votes a class.
         fill: matched-frequency: let higher bins stand in for a short one.
         threshold: threshold: the smallest frequency.
         overrides: threshold: other thresholds, by class id.
@@ -130,7 +132,7 @@ def draw(
     Args:
         request: What is asked for.
         pool: Selection counts of the candidates.
-        original: Selection counts of original images; only matched-frequency looks at them.
+        original: Selection counts of original images; only the matching strategies look at them.
         class_ids: The classes that the set must have.
         excluded: Candidates that must not be drawn: reasons by (image id, class id).
 
@@ -172,12 +174,20 @@ def plan(
     reasons = eligibility(pool, request.min_votes, excluded)
     good = pool.where(reasons == ELIGIBLE)
     counted = original.where(original.shown >= max(request.min_votes, 1))
+    matching = None
+    if request.strategy == "matched-estimated" and len(good) and len(counted):
+        matching = TrueMatching(good, counted)
     chosen: list[Chosen] = []
     needs: list[Need] = []
     for class_id in sorted(set(class_ids)):
-        there = good.of_class(class_id)
-        if request.strategy == "matched-frequency":
-            part = _matched(request, class_id, there, counted.of_class(class_id))
+        there, old = good.of_class(class_id), counted.of_class(class_id)
+        if request.strategy in MATCHED and len(old) < request.min_original_images:
+            need = too_few_originals(class_id, len(old), request.min_original_images)
+            part: tuple[list[Chosen], list[Need]] = [], [need]
+        elif request.strategy == "matched-frequency":
+            part = _matched(request, class_id, there, old)
+        elif matching is not None:
+            part = _estimated(request, class_id, there, matching)
         else:
             part = _ranked(request, class_id, there)
         chosen += part[0]
@@ -220,8 +230,6 @@ def _matched(
     request: Request, class_id: str, there: Frequencies, original: Frequencies
 ) -> tuple[list[Chosen], list[Need]]:
     """matched-frequency: as many of each bin as the original's histogram says."""
-    if len(original) < request.min_original_images:
-        return [], [too_few_originals(class_id, len(original), request.min_original_images)]
     labels = stratum_labels(request.edges)
     strata = stratum_of(there.frequency, request.edges)
     available = np.bincount(strata, minlength=len(labels))
@@ -238,3 +246,25 @@ def _matched(
             Chosen(class_id, images[i], label, filled=rank >= own) for rank, i in enumerate(inside)
         ]
     return chosen, class_needs(class_id, allocation, available, request.edges)
+
+
+def _estimated(
+    request: Request, class_id: str, there: Frequencies, matching: TrueMatching
+) -> tuple[list[Chosen], list[Need]]:
+    """matched-estimated: as many of each number of votes as give the true frequencies."""
+    missing = max(0, request.per_class - len(there))
+    need = Need(class_id, "all", request.per_class, len(there), 0, missing)
+    if missing:
+        return [], [need]
+    places = matching.place_of(there)
+    available = np.bincount(places, minlength=len(matching.cells))
+    left = matching.take(class_id, available, request.per_class)
+    labels = stratum_labels(request.edges)
+    strata = stratum_of(there.frequency, request.edges)
+    images = there.image_id.tolist()
+    chosen: list[Chosen] = []
+    for i in _random_order(request, class_id, images):
+        if left[places[i]]:
+            left[places[i]] -= 1
+            chosen.append(Chosen(class_id, images[i], labels[strata[i]], filled=False))
+    return chosen, [need]

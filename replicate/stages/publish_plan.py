@@ -176,7 +176,7 @@ def _cost(study: Study, waiting: Sequence[Page]) -> Cost:
 
 def _wanted(study: Study) -> tuple[int, int]:
     """How many originals a class a matched sample asks for, and with how many votes."""
-    blocks = [each for each in study.pipeline.sample if each.strategy == "matched-frequency"]
+    blocks = [each for each in study.pipeline.sample if each.strategy.startswith("matched")]
     return (
         max((each.min_original_images for each in blocks), default=0),
         max((each.min_votes for each in blocks), default=0),

@@ -1,0 +1,154 @@
+"""Drawing a test set from plain tables."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from replicate.base.errors import UsageError
+from replicate.cli.options import example, json_option
+from replicate.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from replicate.crowd.frequency import Checked
+    from replicate.sampling.frequencies import Frequencies
+    from replicate.sampling.tables import Drawn
+
+NAMES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")
+TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command(
+    epilog=example(
+        "replicate sample table --original original.csv --pool new.csv --strategy "
+        "matched-estimated --per-class 10 --min-votes 5 --seed 1 --holdout-votes 2 "
+        "--output set.csv"
+    )
+)
+@click.option("--original", required=True, type=TABLE, metavar="A.csv", help="Its votes.")
+@click.option("--pool", required=True, type=TABLE, metavar="B.csv", help="The candidates' votes.")
+@click.option(
+    "--strategy", required=True, type=click.Choice(NAMES), help="How to draw; there is no default."
+)
+@click.option(
+    "--per-class", required=True, type=click.IntRange(min=1), metavar="N", help="Images a class."
+)
+@click.option("--seed", required=True, type=click.IntRange(min=0), help="The seed of the draw.")
+@click.option(
+    "--bins", default="0.2,0.4,0.6,0.8", show_default=True, help="Inner edges of the bins."
+)
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="T", help="threshold: smallest frequency."
+)
+@click.option(
+    "--min-votes", type=click.IntRange(min=1), default=10, show_default=True,
+    help="Votes an image needs, those set aside not counted.",
+)  # fmt: skip
+@click.option(
+    "--min-original-images", type=click.IntRange(min=1), default=20, show_default=True,
+    help="Matching: original images with enough votes a class.",
+)  # fmt: skip
+@click.option("--fill", is_flag=True, help="matched-frequency: fill a short bin from higher ones.")
+@click.option(
+    "--holdout-votes", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
+    help="Votes an image set aside before drawing, to check the match.",
+)  # fmt: skip
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="SET.csv",
+    help="Where the set goes: image_id, class_id, stratum, filled.",
+)  # fmt: skip
+@json_option
+def table(
+    original: Path,
+    pool: Path,
+    strategy: str,
+    per_class: int,
+    seed: int,
+    bins: str,
+    threshold: float | None,
+    min_votes: int,
+    min_original_images: int,
+    fill: bool,
+    holdout_votes: int,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Draw a test set from tables of votes, without a study.
+
+    The tables have the columns image_id, class_id, shown, selected. The set has images of every
+    class of the pool.
+    """
+    from replicate.base.tables import read_table, write_table
+    from replicate.crowd.frequency import check_table
+    from replicate.sampling.strategies import Request
+    from replicate.sampling.tables import draw_from_tables
+
+    request = Request(
+        name=strategy,
+        strategy=strategy,
+        per_class=per_class,
+        seed=seed,
+        min_votes=min_votes,
+        edges=_edges(bins),
+        min_original_images=min_original_images,
+        fill=fill,
+        threshold=threshold,
+    )
+    old, fresh = check_table(read_table(original)), check_table(read_table(pool))
+    candidates = _frequencies(fresh)
+    drawn = draw_from_tables(
+        request, candidates, _frequencies(old), candidates.class_ids(), holdout_votes
+    )
+    write_table(_rows(drawn), output)
+    left_out = Counter(item.reason for item in (*old.left_out, *fresh.left_out))
+    value = {
+        "n": len(drawn.chosen),
+        "per_class": drawn.per_class,
+        "digest": drawn.digest,
+        "heldout": None if drawn.heldout is None else drawn.heldout.as_dict(),
+        "output": str(output),
+        "left_out": dict(sorted(left_out.items())),
+    }
+    emit(value, as_json, _text(drawn, output))
+    if left_out:
+        say(f"{left_out.total()} rows were left out: {dict(sorted(left_out.items()))}")
+        sys.exit(3)
+
+
+def _edges(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise UsageError(f"{text!r} are no bin edges.", "Write them like 0.2,0.4,0.6,0.8") from None
+
+
+def _frequencies(checked: "Checked") -> "Frequencies":
+    from replicate.sampling.frequencies import frequencies
+
+    columns = ("image_id", "class_id", "selected", "shown")
+    return frequencies(zip(*(checked.counts[name].tolist() for name in columns), strict=True))
+
+
+def _rows(drawn: "Drawn") -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(
+        [(c.image_id, c.class_id, c.stratum, c.filled) for c in drawn.chosen],
+        columns=["image_id", "class_id", "stratum", "filled"],
+    )
+
+
+def _text(drawn: "Drawn", output: Path) -> str:
+    lines = [
+        f"{len(drawn.chosen)} images of {len(drawn.per_class)} classes in {output}",
+        f"digest {drawn.digest}",
+    ]
+    if drawn.heldout is not None:
+        lines.append(
+            f"On the votes set aside: original {drawn.heldout.original:.4f}, new "
+            f"{drawn.heldout.new:.4f}, difference {drawn.heldout.difference:.4f} "
+            f"(standard error {drawn.heldout.se:.4f})"
+        )
+    return "\n".join(lines)

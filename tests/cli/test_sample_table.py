@@ -1,0 +1,85 @@
+"""`replicate sample table` as a user gives it."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.command import replicate
+
+
+def _table(path: Path, hard: bool, size: int = 1500) -> Path:
+    rng = np.random.default_rng(1 + hard)
+    s = rng.beta(2.0 if hard else 4.0, 1.0, size)
+    lines = ["image_id,class_id,shown,selected"]
+    lines += [f"i{i},{i % 5},12,{rng.binomial(12, p)}" for i, p in enumerate(s)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _command(folder: Path, strategy: str, *more: str):
+    return replicate(
+        "sample", "table", "--original", folder / "a.csv", "--pool", folder / "b.csv",
+        "--strategy", strategy, "--per-class", "40", "--seed", "1",
+        "--output", folder / f"{strategy}.csv", "--json", *more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    _table(tmp_path / "a.csv", hard=False)
+    _table(tmp_path / "b.csv", hard=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("strategy", "more"),
+    [
+        ("matched-frequency", ()),
+        ("matched-estimated", ()),
+        ("threshold", ("--threshold", "0.7")),
+        ("top", ()),
+        ("uniform", ()),
+    ],
+)
+def test_every_strategy_writes_a_set(folder: Path, strategy: str, more: tuple[str, ...]) -> None:
+    outcome = _command(folder, strategy, *more)
+    assert outcome.code == 0, outcome.err
+    found = outcome.json()
+    assert found["n"] == 200 and found["per_class"] == {str(i): 40 for i in range(5)}
+    assert found["heldout"] is None
+    with (folder / f"{strategy}.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(rows[0]) == ["image_id", "class_id", "stratum", "filled"] and len(rows) == 200
+    assert _command(folder, strategy, *more).json()["digest"] == found["digest"]
+
+
+def test_matching_estimated_frequencies_holds_on_votes_set_aside(folder: Path) -> None:
+    more = ("--holdout-votes", "2")
+    ours, paper = (
+        _command(folder, name, *more).json()["heldout"]
+        for name in ("matched-estimated", "matched-frequency")
+    )
+    assert set(ours) >= {"original", "new", "difference", "se"}
+    assert abs(ours["difference"]) < 0.01 + 2 * ours["se"]
+    assert paper["difference"] > ours["difference"]
+
+
+def test_what_cannot_be_drawn_stops_with_4(folder: Path) -> None:
+    outcome = _command(folder, "top", "--min-votes", "13")
+    assert outcome.code == 4 and "Too few images" in outcome.err
+    assert not (folder / "top.csv").exists()
+
+
+def test_mistakes_are_one_message(folder: Path) -> None:
+    for more, message in (
+        (("--bins", "a,b"), "no bin edges"),
+        (("--bins", "0.4,0.2"), "cannot be used"),
+        (("--threshold", "0.5"), "means nothing"),
+    ):
+        outcome = _command(folder, "top", *more)
+        assert outcome.code == 2 and message in outcome.err, outcome.err
+    assert _command(folder, "threshold").code == 2
+    (folder / "b.csv").write_text((folder / "b.csv").read_text() + "\nx,1,2,3\n")
+    outcome = _command(folder, "uniform")
+    assert outcome.code == 3 and outcome.json()["left_out"] == {"selected_above_shown": 1}
