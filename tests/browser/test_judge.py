@@ -81,6 +81,18 @@ def test_a_broken_image_is_no_verdict(chromium: Any, pair: Work) -> None:
     assert (answer.verdict, answer.broken) == ("broken", (order[1],))
 
 
+def test_a_verdict_is_there_again_after_a_closed_tab(chromium: Any, pair: Work) -> None:
+    order = start(chromium, pair)
+    press(chromium, "d")
+    chromium.get("about:blank")
+    assert start(chromium, pair) == order
+    assert css(chromium, '[value="different"]').is_selected()
+    finish(chromium)
+    answer = judged(pair, PAIR_VERDICTS)
+    assert answer.verdict == "different"
+    assert answer.dwell is not None and answer.dwell >= answer.times["verdict"]
+
+
 def test_one_image_on_a_phone(chromium: Any, single: Work, screenshots: Path) -> None:
     with phone(chromium, 320):
         start(chromium, single)
