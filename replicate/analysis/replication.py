@@ -63,12 +63,12 @@ def analyse(original: Scores, others: Sequence[Scores], options: Options) -> Ana
                 scores, i, drawn[scores.name], like, options
             )
     pairs = [compare_pair(original, other, drawn, options) for other in others]
+    compared = {name for pair in pairs for name in (*pair.models, *pair.humans)}
+    models = {name: on for name, on in sorted(models.items()) if name in compared}
     for pair, other in zip(pairs, others, strict=True):
         _warn_of_pair(pair, original, other, warnings)
     _warn_of_sets(sets, warnings)
-    return Analysis(
-        options, sets, dict(sorted(models.items())), tuple(pairs), likeness, tuple(warnings)
-    )
+    return Analysis(options, sets, models, tuple(pairs), likeness, tuple(warnings))
 
 
 def draw(scores: Scores, options: Options) -> Resamples:

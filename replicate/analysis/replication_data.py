@@ -155,7 +155,7 @@ class Analysis:
     Attributes:
         options: How it was made.
         sets: The sets' scores, the original's first.
-        models: Model → set → what it scores there.
+        models: Model → set → what it scores there; the models of at least one pair.
         pairs: One a new set.
         similarity: Set → its models' similarity; only for sets with right answers item by item.
         warnings: What a reader must know.

@@ -60,6 +60,7 @@ def analyze(as_json: bool, **given: Any) -> None:
     excluded = [_values(item) for item in published.excluded]
     repaired = [_values(item) for item in published.repaired]
     value = values_of(found, excluded, published.warnings, repaired)
+    value["respelled"] = published.respelled
     if given["report"] is not None:
         from replicate.reporting.analysis_page import write_page
 

@@ -106,8 +106,9 @@ def _table(given: Mapping[str, Any]) -> tuple[Published, list[str]]:
         lacking = sorted(models[original] ^ models[name])
         if lacking:
             published.warnings.append(
-                f"{name}: {len(lacking)} models have scores on only one of {original} and {name} "
-                f"and are not compared: {', '.join(lacking[:8])}{' …' if len(lacking) > 8 else ''}"
+                f"{name}: models with scores on only one of {original} and {name} are not "
+                f"compared: {', '.join(lacking[:8])}"
+                + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
             )
     return published, [original, *dict.fromkeys(name for name in names if name != original)]
 

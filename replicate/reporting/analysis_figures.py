@@ -235,7 +235,7 @@ def robustness_svg(pair: Pair, most: int = 60) -> str:
         rows = rows[: most // 2] + rows[-most // 2 :]
     if not rows:
         return ""
-    room = min(10 + 7.1 * max(len(name) for name, _, _ in rows), 300)
+    room = min(max(10 + 7.1 * max(len(name) for name, _, _ in rows), 70), 300)
     ends = [v for _, rho, c in rows for v in (rho, *((c.low, c.high) if c else ()))]
     low, high = min(*ends, 0.0), max(*ends, 0.0)
     span = max(high - low, 1e-3)

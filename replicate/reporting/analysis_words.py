@@ -213,13 +213,7 @@ def methods(found: Analysis, value: Value) -> str:
     ]
     if balanced:
         parts.append(f"Items of {joined(balanced)} were resampled within their (equal) classes.")
-    parts.append(
-        f"Intervals of mean gaps, lines and effective robustness are percentile bootstrap "
-        f"intervals at {100 * options.level:g} % from {count(options.resamples, 'resample')} (seed "
-        f"{options.seed}): over images (the same resample for all models, both sets "
-        f"independently), over models, and over both, the last two widened for the small number "
-        f"of models."
-    )
+    parts.append(_resampling(found))
     parts.append(
         "Lines are ordinary least squares on linear, probit and logit axes; accuracies of 0 and 1 "
         "are moved by half an item."
@@ -243,3 +237,23 @@ def methods(found: Analysis, value: Value) -> str:
         parts.append(f"{count(len(value['excluded']), 'model and set', 'models and sets')} "
                      "were left out; the reasons are below.")  # fmt: skip
     return " ".join(parts)
+
+
+def _resampling(found: Analysis) -> str:
+    options = found.options
+    over = []
+    if all(scores.items is not None for scores in found.sets):
+        over.append("over images (the same resample for all models, both sets independently)")
+    elif any(pair.mean_drop_ci.get("images") for pair in found.pairs):
+        over.append("over images (each model's count by itself, where single items are not known)")
+    if any(pair.mean_drop_ci.get("models") for pair in found.pairs):
+        over.append("over models (widened for their small number)")
+    if any(pair.mean_drop_ci.get("both") for pair in found.pairs):
+        over.append("over both")
+    if not over:
+        return "There is nothing to resample, so no bootstrap interval is given."
+    return (
+        f"Intervals of mean gaps, lines and effective robustness are percentile bootstrap "
+        f"intervals at {100 * options.level:g} % from {count(options.resamples, 'resample')} (seed "
+        f"{options.seed}): {joined(over)}."
+    )

@@ -51,6 +51,7 @@ class Published:
     warnings: list[str] = field(default_factory=list)
     repaired: list[Excluded] = field(default_factory=list)
     human: set[str] = field(default_factory=set)
+    respelled: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -174,9 +175,12 @@ def _match(original: _Folder, other: _Folder, renames: Mapping[str, str], found:
     known = [item.model for item in found.excluded if item.set == original.name]
     ours = [*original.columns, *known]
     names = match(ours, list(other.columns), renames)
-    for old, new in sorted(names.respelled.items()):
-        if old not in renames:
-            found.warnings.append(f"“{old}” of {other.name} was taken for “{new}”")
+    spelled = {o: n for o, n in sorted(names.respelled.items()) if o not in renames}
+    if spelled:
+        found.respelled[other.name] = spelled
+        some = [f"“{old}” for “{new}”" for old, new in list(spelled.items())[:6]]
+        more = f" and {len(spelled) - 6} more" if len(spelled) > 6 else ""
+        found.warnings.append(f"names of {other.name} were taken: {', '.join(some)}{more}")
     other.columns = {names.names[name]: column for name, column in other.columns.items()}
     broken = match(ours, [item.model for item in found.excluded if item.set == other.name])
     found.excluded = [

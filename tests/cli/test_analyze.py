@@ -116,6 +116,7 @@ def test_worst_first_is_left_out_and_named_or_repaired(run, tmp_path):
     assert (item["model"], item["set"]) == ("vgg16", "v2")
     assert "worst_first" in item["reason"] and "%" in item["reason"]
     assert value["pairs"][0]["n_models"] == 4
+    assert "vgg16" not in {m["name"] for m in value["models"]}
     code, value, _ = run(*words, "--repair", "columns")
     assert code == 0
     assert value["excluded"] == [] and value["pairs"][0]["n_models"] == 5
@@ -243,6 +244,7 @@ def test_names_that_differ_in_spelling_and_names_that_do_not_match(run, tmp_path
         ("wide-resnet", "v2", "unmatched"),
     }
     assert any("ResNet-50" in text and "resnet_50" in text for text in value["warnings"])
+    assert value["respelled"]["v2"]["ViT-B"] == "vit_b"
     code, value, _ = run(*words, "--rename", "wrn=wide-resnet")
     assert code == 0 and value["pairs"][0]["n_models"] == 5
 

@@ -6,11 +6,13 @@ import re
 from base64 import b64encode
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from support.zoos import planted
 
 from replicate.analysis.replication import analyse
 from replicate.analysis.replication_data import Options
+from replicate.analysis.scores import Scores
 from replicate.reporting.analysis_json import as_json
 from replicate.reporting.analysis_page import write_page
 from replicate.reporting.analysis_words import decomposition, findings, headline, methods
@@ -105,6 +107,15 @@ def test_no_change_and_nothing_to_compare_are_said():
     one = old.columns(("a",))
     value = as_json(analyse(one, [new.columns(("b",))], Options(resamples=200)))
     assert "nothing to tell" in headline(value)
+
+
+def test_methods_tell_only_what_was_run():
+    scores = [Scores(n, tuple("abcd"), np.array(v), np.zeros(4, np.int64)) for n, v in
+              (("old", [0.5, 0.6, 0.7, 0.8]), ("new", [0.4, 0.5, 0.65, 0.7]))]  # fmt: skip
+    found = analyse(scores[0], scores[1:], Options(resamples=100))
+    told = methods(found, as_json(found))
+    assert "over models" in told and "over images" not in told and "Clopper" not in told
+    assert "McNemar" not in told
 
 
 def test_an_analysis_of_nothing_still_has_a_page(tmp_path):
