@@ -1,0 +1,117 @@
+"""A study labelled with files: tasks out, filled-in files in, cut off and carried on."""
+
+import csv
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from replicate.base.digests import sha256_file
+from replicate.crowd.exchange_files import BatchFolder
+from replicate.stages.collect import collect
+from replicate.stages.common import Context, Options
+from replicate.stages.publish import publish
+from replicate.stages.world import World
+from replicate.store import queries
+from replicate.store.tables import Assignment, Batch, Hit, Vote
+from replicate.study import Study
+
+from .test_annotate import judge_by, small_study
+
+
+@pytest.fixture
+def study(tmp_path):
+    found = small_study(tmp_path, provider='"files"', reward='"0.00"')
+    yield found
+    found.close()
+
+
+def _context(study: Study) -> Context:
+    return Context(study, World(study), Options(confirm_cost=0))  # type: ignore[arg-type]
+
+
+def _fill(
+    study: Study, name: str, wrong: Callable[[dict[str, str]], Any] = lambda row: None
+) -> int:
+    """Somebody fills in every task, from the images alone; how many there were."""
+    judge = judge_by(study)
+    done = 0
+    for batch in sorted((study.root / "labels").glob("batch-*")):
+        with (batch / "tasks.csv").open(newline="") as handle:
+            rows = list(csv.DictReader(handle))
+        with (batch / f"votes-{name}.csv").open("w", newline="") as out:
+            writer = csv.DictWriter(out, rows[0])
+            writer.writeheader()
+            for row in rows:
+                digest = sha256_file(batch / row["image"])
+                row["worker"] = name
+                row["vote"] = "yes" if judge(row["class_id"], digest, "") else "no"
+                wrong(row)
+                writer.writerow(row)
+                done += 1
+    return done
+
+
+def test_out_and_in_again(study):
+    result = publish(_context(study))
+    assert result.tally.done == 6
+    assert "files at labels: people fill them in" in str(result.tally.details)
+    assert collect(_context(study)).tally.details["pending"] == 12
+    tasks = _fill(study, "ada")
+    first = collect(_context(study)).tally
+    assert (first.done, first.details["pending"], dict(first.failed)) == (6, 6, {})
+    _fill(study, "bob", lambda row: row.update(vote="hm" if row["slot"] == "i01" else row["vote"]))
+    spoilt = collect(_context(study)).tally
+    assert (spoilt.done, dict(spoilt.failed)) == (0, {"unknown_vote": 6})
+    assert any("votes-bob.csv, line 2" in note for note in spoilt.notes)
+    _fill(study, "bob")
+    mended = collect(_context(study)).tally
+    assert (mended.done, mended.details["pending"], dict(mended.failed)) == (6, 0, {})
+    with study.session() as session:
+        assert len(session.scalars(select(Vote)).all()) == 2 * tasks
+        rows = session.scalars(select(Assignment)).all()
+        assert not any(row.simulated for row in rows)
+        assert {row.status for row in rows} == {"Approved"}
+        assert {hit.status for hit in session.scalars(select(Hit))} == {"complete"}
+        modes = session.scalars(select(Batch.mode)).all()
+        assert modes == ["files at labels: people fill them in"]
+        assert {f.selected for f in queries.frequencies(session) if f.shown == 2} == {0, 2}
+    kept = b"".join(path.read_bytes() for path in study.root.glob("study.db*"))
+    assert b"ada" not in kept and b"bob" not in kept
+
+
+class Killed(BaseException):
+    """Stands for kill -9."""
+
+
+@pytest.mark.parametrize("which", [1, 4, 6])
+@pytest.mark.parametrize("place", ["before its tasks", "after its tasks"])
+def test_cut_off_anywhere_it_ends_with_every_task_once(study, monkeypatch, place, which):
+    """Between a HIT's record and its tasks, and between its tasks and the study's row."""
+    calls = 0
+
+    def add(self: BatchFolder, record: dict[str, Any]) -> None:
+        nonlocal calls
+        calls += 1
+        if place == "after its tasks" or calls != which:
+            original(self, record)
+        if calls == which:
+            raise Killed
+
+    original = BatchFolder.add
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchFolder, "add", add)
+        with pytest.raises(Killed):
+            publish(_context(study))
+    publish(_context(study))
+    hits, slots = set(), []
+    for path in sorted((study.root / "labels").glob("batch-*/tasks.csv")):
+        with path.open(newline="") as handle:
+            rows = list(csv.DictReader(handle))
+        assert len(path.parent.joinpath("tasks.jsonl").read_text().splitlines()) == len(rows)
+        hits |= {row["hit"] for row in rows}
+        slots += [(row["hit"], row["slot"]) for row in rows]
+    with study.session() as session:
+        assert {hit.hit_id for hit in session.scalars(select(Hit))} == hits
+    assert len(hits) == 6 and len(slots) == len(set(slots))
