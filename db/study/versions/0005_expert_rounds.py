@@ -28,11 +28,11 @@ CREATE VIEW counted_votes AS
 SELECT assignment_id, slot, image_id, class_id, worker_id, role, value
 FROM usable_votes
 WHERE role <> 'repeat' AND worker_id NOT IN (SELECT worker_id FROM flagged_workers)
-  AND (assignment_id, slot) NOT IN (SELECT assignment_id, slot FROM superseded_votes)
+  AND (assignment_id, image_id) NOT IN (SELECT assignment_id, image_id FROM superseded_votes)
 """
 SUPERSEDED_VOTES = """
 CREATE VIEW superseded_votes AS
-SELECT v.assignment_id AS assignment_id, v.slot AS slot
+SELECT v.assignment_id AS assignment_id, v.slot AS slot, v.image_id AS image_id
 FROM hits again CROSS JOIN hit_images shown CROSS JOIN votes v
 CROSS JOIN assignments a CROSS JOIN hits earlier
 WHERE again.expert_round > 1 AND again.hit_id IS NOT NULL
