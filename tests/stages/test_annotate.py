@@ -1,40 +1,17 @@
 """`replicate annotate`: people label on their own machine; cut off at any moment, it carries on."""
 
-import json
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from support.annotators import Annotator, Judge
-from support.command import environment, replicate
+from support.annotators import Annotator, Judge, annotating, ended, small_study
+from support.command import replicate
 
 from replicate.store import queries
 from replicate.store.tables import Assignment, Hit, PreparedImage, SetImage, Vote
-from replicate.study import Study, init_study, open_study
+from replicate.study import Study, open_study
 
-from .labels import CLASSES, SMALLER, fill
-
-
-def small_study(root: Path, **changes: str) -> Study:
-    """Three classes of eight candidates, to be labelled by two people."""
-    study = init_study(root / "study", "digits", "small")
-    path = study.root / "pipeline.toml"
-    text = path.read_text()
-    for old, new in {**SMALLER, "assignments = 9": "assignments = 2"}.items():
-        text = text.replace(old, new)
-    for name, value in changes.items():
-        lines = [line for line in text.splitlines() if not line.startswith(f"{name} =")]
-        text = "\n".join(lines).replace("[label]\n", f"[label]\n{name} = {value}\n") + "\n"
-    path.write_text(text)
-    study = open_study(study.root)
-    fill(study)
-    return study
+from .labels import CLASSES
 
 
 def judge_by(study: Study, doubts: int = 0, after: int | None = None) -> Judge:
@@ -62,36 +39,6 @@ def judge_by(study: Study, doubts: int = 0, after: int | None = None) -> Judge:
 
 def _rank(image: str) -> int:
     return int(image[:2], 16) % 8
-
-
-@contextmanager
-def annotating(study: Study, *arguments: str) -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
-    """The command in a process of its own, once its links can be followed."""
-    ready = study.root / "J"
-    ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "replicate", "-C", str(study.root), "annotate"]
-    child = subprocess.Popen(
-        [*command, "--no-browser", "--ready-file", str(ready), "--json", *arguments],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not ready.exists():
-            assert child.poll() is None and time.monotonic() < deadline, child.communicate()
-            time.sleep(0.02)
-        yield child, json.loads(ready.read_text())["links"]
-    finally:
-        child.kill()
-        child.communicate()
-
-
-def ended(child: subprocess.Popen) -> dict:
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, err
-    return json.loads(out)
 
 
 def test_two_people_one_cut_off_and_one_with_ctrl_c(tmp_path):

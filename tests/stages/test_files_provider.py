@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support.annotators import small_study
 
 from replicate.base.digests import sha256_file
 from replicate.crowd.exchange_files import BatchFolder
@@ -17,7 +18,7 @@ from replicate.store import queries
 from replicate.store.tables import Assignment, Batch, Hit, Vote
 from replicate.study import Study
 
-from .test_annotate import judge_by, small_study
+from .test_annotate import judge_by
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from sqlalchemy import func, select
+from support.annotators import small_study
 from support.command import replicate
 
 from replicate.crowd.imports import read_imports
@@ -14,8 +15,6 @@ from replicate.stages.votes import import_votes
 from replicate.store import queries
 from replicate.store.tables import Assignment, Batch, Hit, PreparedImage, SetImage, Vote
 from replicate.study import Study
-
-from .test_annotate import small_study
 
 
 def _batch(study: Study, path: Path, workers: int = 3) -> Path:

@@ -1,14 +1,21 @@
-"""People who label through their invitation link, over HTTP, by a rule of their own."""
+"""A small study to be labelled by people, the command that they use, and such people."""
 
 import json
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urljoin
 
 import requests
+from stages.labels import SMALLER, fill
 
 from replicate.base.digests import sha256_bytes
+from replicate.study import Study, init_study, open_study
+from support.command import environment
 
 Judge = Callable[[str, str, str], bool]
 
@@ -90,3 +97,49 @@ class Annotator:
             },
         )
         assert sent.status_code == 200, sent.text
+
+
+def small_study(root: Path, **changes: str) -> Study:
+    """Three classes of eight candidates, to be labelled by two people."""
+    study = init_study(root / "study", "digits", "small")
+    path = study.root / "pipeline.toml"
+    text = path.read_text()
+    for old, new in {**SMALLER, "assignments = 9": "assignments = 2"}.items():
+        text = text.replace(old, new)
+    for name, value in changes.items():
+        lines = [line for line in text.splitlines() if not line.startswith(f"{name} =")]
+        text = "\n".join(lines).replace("[label]\n", f"[label]\n{name} = {value}\n") + "\n"
+    path.write_text(text)
+    study = open_study(study.root)
+    fill(study)
+    return study
+
+
+@contextmanager
+def annotating(study: Study, *arguments: str) -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
+    """The command in a process of its own, once its links can be followed."""
+    ready = study.root / "J"
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "replicate", "-C", str(study.root), "annotate"]
+    child = subprocess.Popen(
+        [*command, "--no-browser", "--ready-file", str(ready), "--json", *arguments],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            assert child.poll() is None and time.monotonic() < deadline, child.communicate()
+            time.sleep(0.02)
+        yield child, json.loads(ready.read_text())["links"]
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def ended(child: subprocess.Popen) -> dict:
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    return json.loads(out)
