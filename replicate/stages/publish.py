@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from replicate.base.errors import GuardError
 from replicate.crowd.composition import HitPlan, Slot
 from replicate.crowd.pages import html_question, render_page
-from replicate.crowd.providers import HitRequest, Provider, Sheet
+from replicate.crowd.providers import HitRequest, HitTerms, Provider, Sheet
 from replicate.stages import batches
 from replicate.stages.common import Context, Options, Tally, stage
 from replicate.stages.labelling import hit_terms, open_provider, page_text
@@ -48,13 +48,17 @@ def publish(context: Context) -> Tally:
         return tally
     _guard(study, found, context.options)
     provider, batch_id = _begin(context, found)
-    hit_type = provider.hit_type(hit_terms(study))
     with study.session() as session:
         prepared = queries.prepared_ids(session, study.steps)
     displays = {image: display for image, (_, display) in prepared.items()}
+    types: dict[str, str] = {}
     for position, hit in enumerate(waiting):
         context.progress("publishing HITs", position, len(waiting))
-        _publish_one(context, provider, hit_type, hit, displays)
+        # What its row says, even if the pipeline file has changed since it was on its way.
+        terms = replace(hit_terms(study), assignments=hit.assignments, reward=Decimal(hit.reward))
+        if hit.reward not in types:
+            types[hit.reward] = provider.hit_type(terms)
+        _publish_one(context, provider, types[hit.reward], hit, terms, displays)
         tally.done += 1
     context.progress("publishing HITs", len(waiting), len(waiting))
     tally.details["batch"] = str(batch_id)
@@ -110,7 +114,12 @@ def _agreed(study: Study, found: Plan) -> set[Decimal]:
 
 
 def _publish_one(
-    context: Context, provider: Provider, hit_type: str, hit: Hit, displays: dict[str, str]
+    context: Context,
+    provider: Provider,
+    hit_type: str,
+    hit: Hit,
+    terms: HitTerms,
+    displays: dict[str, str],
 ) -> None:
     study = context.study
     wanted = next(each for each in study.classes if each.class_id == hit.class_id)
@@ -125,7 +134,6 @@ def _publish_one(
     images = tuple((slot.slot_id, displays[slot.image_id]) for slot in slots)
     sheet = Sheet(hit.class_id, text.title, images, hit.expert_round)
     request = HitRequest(hit.hit_key, html_question(html), note[:255], sheet)
-    terms = replace(hit_terms(study), assignments=hit.assignments)
     hit_id = provider.publish(request, hit_type, terms)
     with study.session() as session:
         row = session.get_one(Hit, hit.hit_key)

@@ -53,7 +53,7 @@ from replicate.store.queries import (
 from replicate.store.tables import TestSet, TestSetImage
 from replicate.study import Study
 
-_LAYOUT = 1  # of the report itself: another number makes all older reports stale
+_LAYOUT = 2  # of the report itself: another number makes all older reports stale
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,25 @@ def test_a_studys_own_texts_and_template_are_on_its_pages(lab):
             assert said in hit["Question"]
 
 
+def test_what_was_on_its_way_keeps_its_terms_when_the_pipeline_changes(lab, monkeypatch):
+    def cut(self, *arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MTurkProvider, "publish", cut)
+        with pytest.raises(KeyboardInterrupt):
+            publish(lab.context(confirm_cost=TOTAL))
+    lab.change('reward = "0.10"', 'reward = "0.20"')
+    total = plan(lab.study).total
+    assert total == Decimal("0.30") + 5 * Decimal("0.60")  # the crowd may have the first already
+    with pytest.raises(GuardError):
+        publish(lab.context(confirm_cost=TOTAL))  # which was agreed to for other pages
+    publish(lab.context(confirm_cost=total))
+    crowd = {hit["HITId"]: hit["Reward"] for hit in lab.published()}
+    assert {hit.hit_id: hit.reward for hit in _hits(lab)} == crowd
+    assert Counter(crowd.values()) == {"0.20": 5, "0.10": 1}
+
+
 def test_later_candidates_get_pages_of_their_own(lab):
     publish(lab.context(confirm_cost=TOTAL))
     first = _pages(lab)

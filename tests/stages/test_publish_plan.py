@@ -90,3 +90,26 @@ def test_the_command_to_type_carries_what_was_asked_for(lab):
     assert found.command == "replicate publish --top-up 4 --confirm-cost 0.60"
     assert plan(lab.study).command == "replicate publish --confirm-cost 0.00"
     assert found.as_json()["spent"] == "1.80"
+
+
+def test_the_plan_reads_as_sentences(lab):
+    from click.testing import CliRunner
+
+    from replicate.cli.stages import publish as command
+
+    lab.change("originals = 0", "originals = 2")
+    lab.change("repeats = 0", "repeats = 1")
+    shown = CliRunner().invoke(command, ["--plan", "-C", str(lab.study.root)])
+    assert shown.exit_code == 0, shown.output
+    where, new, images, work, cost, originals, warning, following = shown.output.splitlines()
+    assert where == "Where     sandbox: simulated workers, nobody is paid"
+    assert new == "New HITs  6 HITs, 3 classes"
+    assert images.startswith("Images    78 image places: 24 candidates, 12 originals mixed in, ")
+    assert images.endswith(" negative controls, 6 images shown again")
+    assert work.startswith("Work      3 workers a HIT: 18 assignments of about 0.4 minutes (2 s")
+    assert cost.startswith("Cost      workers $1.80 + fees $0.00 = $1.80; a worker earns about $")
+    assert originals == (
+        "Originals 10 original images a class, with 3 votes each once everybody has voted"
+    )
+    assert warning.startswith("Warning   Each of the classes 3, 5, 8 will have fewer than 20")
+    assert following == "Next: replicate publish --confirm-cost 1.80"
