@@ -73,10 +73,10 @@ def funnel(
     used = labelled & {member for members in drawn for member in members}
     return (
         FunnelStep("found by search", found),
-        FunnelStep("downloaded", downloaded, dict(failed)),
+        FunnelStep("downloaded", downloaded, _by_reason(failed)),
         FunnelStep("different files", len(files), _some("same_file", downloaded - len(files))),
-        FunnelStep("prepared", len(prepared), dict(unprepared)),
-        FunnelStep("not near-duplicates", len(kept), dict(dropped)),
+        FunnelStep("prepared", len(prepared), _by_reason(unprepared)),
+        FunnelStep("not near-duplicates", len(kept), _by_reason(dropped)),
         FunnelStep(
             f"at least {least} votes",
             len(labelled),
@@ -84,6 +84,11 @@ def funnel(
         ),
         FunnelStep("in a new set", len(used), _some("not_drawn", len(labelled) - len(used))),
     )
+
+
+def _by_reason(counts: Counter[str]) -> dict[str, int]:
+    """Counts in the order of their reasons: a database may give them in another each time."""
+    return dict(sorted(counts.items()))
 
 
 def _some(reason: str, count: int) -> dict[str, int]:
