@@ -9,7 +9,12 @@ from replicate.cli.options import example, json_option
 from replicate.cli.output import emit
 from replicate.cli.servers import server_options
 
-DB = click.option("--db", required=True, metavar="FILE", help="The server's SQLite file.")
+DB = click.option(
+    "--db",
+    required=True,
+    metavar="FILE",
+    help="The server's SQLite file, or a URL: postgresql+psycopg://USER@HOST/NAME.",
+)
 
 
 @click.group()

@@ -92,6 +92,7 @@ class RequesterPages:
             summary=summary,
             ends=ends(found.to_come, pace, now),
             pace=pace,
+            bonuses=queries.bonuses(connection, where),
             fast=SECONDS_PER_IMAGE,
         )
 

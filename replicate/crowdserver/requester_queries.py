@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from replicate.crowdserver.readings import Stamp
+from replicate.crowdserver.requester_tables import Bonus
 from replicate.crowdserver.states import DONE, OPEN
 from replicate.crowdserver.tables import Assignment, Hit, HitType
 
@@ -217,6 +218,17 @@ def stamps(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list
         .order_by(Hit.serial)
     )
     return [(row[0], int(row[1]), row[2] or 0.0) for row in connection.execute(query)]
+
+
+def bonuses(connection: Connection, where: Sequence[ColumnElement[bool]]) -> Decimal:
+    """The bonuses that were given for work on a batch, in US dollars."""
+    query = (
+        select(Bonus.amount)
+        .join(Assignment, Assignment.assignment_id == Bonus.assignment_id)
+        .join(Hit, Hit.hit_id == Assignment.hit_id)
+        .where(*where)
+    )
+    return sum((Decimal(row[0]) for row in connection.execute(query)), Decimal(0))
 
 
 def pace(connection: Connection, where: Sequence[ColumnElement[bool]]) -> float | None:

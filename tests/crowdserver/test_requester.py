@@ -206,3 +206,15 @@ def test_other_accounts_see_nothing_of_it(owner: Any) -> None:
         data = {"csrf": csrf, "study": "goldfish-v2"}
         other.session.post(other.root + form, data=data)
     assert owner.api.get_hit(HITId=hit)["HIT"]["HITStatus"] == "Assignable"
+
+
+def test_bonuses_are_a_part_of_the_cost(owner: Any) -> None:
+    (hit,) = publish(owner)
+    (sent,) = work(owner.server, hit, [our_answer(["i01"])])
+    (one,) = owner.api.list_assignments_for_hit(HITId=hit)["Assignments"]
+    assert "bonuses given" not in owner.get(batch_path(owner)).text
+    for amount in ("0.30", "0.05"):
+        owner.api.send_bonus(
+            WorkerId=one["WorkerId"], AssignmentId=sent, BonusAmount=amount, Reason="Thanks."
+        )
+    assert numbers(owner.get(batch_path(owner)).text)["bonuses given"] == "$0.35"
