@@ -137,9 +137,12 @@ def _from_table(text: str, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
         ]
         rows = [row[:-1] if len(row) > 1 and row[-1] == "" else row for row in rows]
     else:
-        split = all(_is_number(cell) for line in lines[1:] for cell in line.split())
         bare = [line.strip(" ,;\"'") for line in lines]
-        rows = [line.split() if split else [line] for line in bare]
+        cells = [line.split() for line in bare]
+        # Class ids side by side, or the name of an image and its class id.
+        split = all(_is_number(cell) for row in cells[1:] for cell in row)
+        split = split or all(len(row) == 2 and _is_number(row[1]) for row in cells)
+        rows = cells if split else [[line] for line in bare]
     known = (*PREDICTED, *LABELLED, *LABELLED_TOO, *ITEMS[1:])
     first, rest = rows[0], rows[1:]
     is_header = any(cell.lower() in known for cell in first) or (
@@ -149,9 +152,23 @@ def _from_table(text: str, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
     )
     if is_header:
         return _named(first, rest, labels)
+    if _has_item_names(rows):
+        return [row[1:] for row in rows], tuple(row[0] for row in rows)
     if len(first) > 1 and [row[0] for row in rows] == [str(i) for i in range(len(rows))]:
         return [row[1:] for row in rows], None
     return rows, None
+
+
+def _has_item_names(rows: list[list[str]]) -> bool:
+    """Whether the first of several columns names the items: text, no name twice."""
+    names = [row[0] for row in rows]
+    return (
+        len(rows[0]) > 1
+        and len({len(row) for row in rows}) == 1
+        and not any(_is_number(name) for name in names)
+        and len(set(names)) == len(names)
+        and (len(rows[0]) == 2 or all(_is_number(cell) for row in rows for cell in row[1:]))
+    )
 
 
 def _named(

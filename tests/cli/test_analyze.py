@@ -519,6 +519,22 @@ def test_classes_that_are_text(run, tmp_path):
     assert value["models"][0]["sets"]["original"]["accuracy"] > 0.5
 
 
+def test_items_by_name_in_another_order(run, tmp_path):
+    old = write(tmp_path / "old")
+    (tmp_path / "new").mkdir()
+    order = np.random.default_rng(0).permutation(300)
+    rows = [f"img_{i:03d}.png {LABELS[i]}" for i in range(300)]
+    (tmp_path / "labels.txt").write_text("\n".join(rows))
+    for i, (name, accuracy) in enumerate(MODELS.items()):
+        values = predicted(accuracy - 0.1, i)[:, 0]
+        lines = [f"img_{j:03d}.png,{values[j]}" for j in order]
+        (tmp_path / "new" / f"{name}.csv").write_text("image,prediction\n" + "\n".join(lines))
+    code, value, err = run(*command(tmp_path, old, tmp_path / "labels.txt"))
+    assert code == 0, err
+    expected = (predicted(0.5, 0)[:, 0] == LABELS).mean()
+    assert value["models"][0]["sets"]["v2"]["accuracy"] == pytest.approx(expected)
+
+
 def test_columns_that_are_not_sorted_are_left_out(run, tmp_path):
     def by_class(name, values):
         return np.sort(values, axis=1) if name == "vgg16" else values

@@ -99,6 +99,17 @@ def test_labels_are_taken_from_the_column_of_labels(tmp_path):
     assert named.items == ("x.png", "y.png")
 
 
+def test_items_are_named_in_the_ways_of_image_lists(tmp_path):
+    for text in ("val_1.JPEG 65\nval_2.JPEG 970\n", "val_1.JPEG,65\nval_2.JPEG,970\n"):
+        column = read_column(_write(tmp_path, "val.txt", text), labels=True)
+        assert column.values[:, 0].tolist() == [65, 970]
+        assert column.items == ("val_1.JPEG", "val_2.JPEG")
+    column = read_column(_write(tmp_path, "c.csv", "x.png,cat\ny.png,dog\nz.png,cat\n"))
+    assert column.values[:, 0].tolist() == ["cat", "dog", "cat"]
+    column = read_column(_write(tmp_path, "c.txt", "great white shark\ntiger cat\nhen\n"))
+    assert column.values[:, 0].tolist() == ["great white shark", "tiger cat", "hen"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
