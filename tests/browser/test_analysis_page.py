@@ -1,5 +1,8 @@
 """The report of an analysis in a real browser: every control, no error, no sideways scrolling."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 from support.zoos import planted
 
@@ -73,5 +76,11 @@ def test_it_fits_and_is_readable(browser, width, scheme, page, screenshots):
         for name in ("color", "backgroundColor")
     )
     assert (ink < 200 and paper > 700) if scheme == "light" else (ink > 600 and paper < 120)
+    audit = "axe.run().then(r => arguments[arguments.length - 1](r.violations))"
+    axe = Path(str(find_spec("axe_playwright_python").origin)).with_name("axe.min.js")
+    # The page's own policy allows no other script: the audit comes in by the debugger.
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe.read_text(encoding="utf-8")})
+    found = browser.execute_async_script(audit)
+    assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in found] == []
     browser.save_screenshot(str(screenshots / f"analysis-{scheme}-{width}.png"))
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
