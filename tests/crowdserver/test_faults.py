@@ -104,11 +104,11 @@ def test_no_faults_outside_a_sandbox(tmp_path: Path) -> None:
 
 
 def test_a_key_that_calls_too_fast_is_throttled_and_carries_on(tmp_path: Path) -> None:
-    with running(tmp_path / "crowd.db", sandbox=True, api_rate=4.0) as server:
+    with running(tmp_path / "crowd.db", sandbox=True, api_rate=1.0) as server:
         fast, other = add_key(server.db), add_key(server.db)
         hasty, patient = client(server, fast), client(server, fast, attempts=6)
         with pytest.raises(ClientError) as error:
-            for _ in range(30):  # no machine needs a quarter of a second for each
+            for _ in range(30):  # no machine needs a second for each
                 hasty.get_account_balance()
         assert error.value.response["Error"]["Code"] == "ThrottlingException"
         client(server, other).get_account_balance()  # another key has its own measure
