@@ -6,7 +6,7 @@ import click
 
 from replicate.base.errors import UsageError
 from replicate.cli.options import example, json_option
-from replicate.cli.output import emit
+from replicate.cli.output import emit, say
 from replicate.cli.servers import server_options
 
 DB = click.option(
@@ -219,8 +219,8 @@ def invite(db: str, count: int, url: str | None, as_json: bool) -> None:
 @click.option(
     "--completion-url",
     metavar="URL",
-    help="Where they take it: {code} and any {PARAMETER} are filled in (Prolific's by default, if "
-    "the parameters are Prolific's).",
+    help="Where they take it: {code} and any {PARAMETER} are filled in (by default Prolific's "
+    "address, if PROLIFIC_PID is a parameter).",
 )
 @click.option(
     "--hits-per-worker",
@@ -274,4 +274,6 @@ def recruit(
         parameters=parameters,
         base_url=url,
     )
+    if made.link.startswith("/"):
+        say("The server's address is not known yet: put it before the link, or give --url.")
     emit(asdict(made), as_json, made.link)

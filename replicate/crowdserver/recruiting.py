@@ -77,7 +77,7 @@ def recruit(
         name: What to call it, such as ``prolific``.
         completion_code: The code that a participant who has done enough takes back.
         completion_url: Where to, with ``{code}`` in its place, and any parameter as ``{NAME}``.
-            By default Prolific's if the parameters are Prolific's.
+            By default Prolific's if PROLIFIC_PID is among the parameters.
         hits_per_worker: How many HITs one participant may do; None: any number.
         hits_needed: How many a participant must send in; by default all that they may, or 1.
         parameters: ``NAME`` or ``NAME=PLACEHOLDER``: what the platform adds to the link; the
@@ -88,7 +88,7 @@ def recruit(
         UsageError: Something of it makes no sense.
     """
     places = _places(parameters)
-    if completion_url is None and not parameters:
+    if completion_url is None and PROLIFIC[0] in places:
         completion_url = PROLIFIC_URL
     needed = hits_needed or hits_per_worker or 1
     _check(name, completion_code, completion_url, list(places), hits_per_worker, needed)

@@ -194,6 +194,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert made["link"].startswith("https://crowd.example.org/recruit/")
     assert (made["hits_per_worker"], made["hits_needed"], made["joined"]) == (4, 3, 0)
     assert made["completion_url"].endswith("?cc={code}")
+    named = replicate(*arguments, "--completion-code", "X", "--parameter", "PROLIFIC_PID", "--json")
+    assert named.json()["completion_url"] == made["completion_url"]
+    assert named.json()["link"].endswith("?PROLIFIC_PID={{%PROLIFIC_PID%}}")
     refused = replicate(*arguments, "--completion-code", "X", "--completion-url", "nowhere")
     assert refused.code == 2
     assert "Traceback" not in refused.err
