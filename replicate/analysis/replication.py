@@ -129,10 +129,10 @@ def _warn_of_pair(pair: Pair, old: Scores, new: Scores, warnings: list[str]) -> 
         warnings.append(where + "one model alone has no line and no ranks (null)")
     elif count < 2:
         warnings.append(where + "a line needs at least two baseline models (null)")
-    elif count == 2:
-        warnings.append(where + "a line through two models fits them by itself: R² says nothing")
     elif all(line is None for line in pair.lines.values()):
         warnings.append(where + "all baseline models score alike on the original: no line (null)")
+    elif count == 2:
+        warnings.append(where + "a line through two models fits them by itself: R² says nothing")
     if 2 < count < 10:
         warnings.append(where + f"only {count} models: intervals over models are rough")
     linear = pair.lines.get("logit") or pair.lines.get("linear")

@@ -30,11 +30,16 @@ Floats = npt.NDArray[np.float64]
 
 
 def percentile(values: Floats, level: float) -> Interval | None:
-    """The percentile interval of finite values; None where too few resamples have one."""
+    """The percentile interval of finite values; None where too few resamples have one.
+
+    An interval of no width is none either: it would claim to be certain.
+    """
     finite = values[np.isfinite(values)]
     if finite.size < max(0.5 * values.size, 20):
         return None
     low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    if low == high:  # items that are all alike tell nothing of their spread
+        return None
     return Interval(float(low), float(high), level)
 
 
@@ -192,6 +197,8 @@ def _n(side: Resamples, mask: npt.NDArray[np.bool_]) -> Any:
 def _allowed(kind: Kind, interval: Interval, n_models: int, images: bool) -> Interval | None:
     """An interval, unless too few models or no items stand behind it."""
     if kind != "images" and n_models < LEAST_MODELS:
+        return None
+    if interval.high - interval.low <= 1e-12:  # all resamples alike is no certainty
         return None
     return interval if images or kind == "models" else None
 

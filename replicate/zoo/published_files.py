@@ -117,6 +117,8 @@ def _loose(text: str) -> list[Any]:
             # Text in single quotes, as Python prints lists.
             value: list[Any] = json.loads(re.sub(r",\s*([\]}])", r"\1", text.replace("'", '"')))
             return value
+    if any(text.count(a) != text.count(b) for a, b in ("[]", "()")):
+        raise ValueError("its brackets do not close: was it cut off?")
     inner = re.findall(r"\[([^\[\]]*)\]", text)
     rows = inner if len(inner) > 1 else []
     numbers = [[float(x) for x in re.split(r"[\s,;\[\]()]+", row) if x] for row in rows or [text]]
@@ -154,7 +156,8 @@ def _from_table(text: str, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
         return _named(first, rest, labels)
     if _has_item_names(rows):
         return [row[1:] for row in rows], tuple(row[0] for row in rows)
-    if len(first) > 1 and [row[0] for row in rows] == [str(i) for i in range(len(rows))]:
+    numbered = [row[0] for row in rows] == [str(i) for i in range(len(rows))]
+    if len(first) > 1 and len(rows) > 2 and numbered:
         return [row[1:] for row in rows], None
     return rows, None
 

@@ -368,6 +368,8 @@ def test_one_item(run, tmp_path):
     code, value, _ = run(*command(tmp_path, old, new))
     assert code == 0
     assert value["models"][0]["sets"]["v2"]["n"] == 1
+    # One item resampled is always itself: that is no certainty, so there is no interval.
+    assert value["pairs"][0]["mean_drop_ci"]["images"] is None
 
 
 def test_an_empty_folder_and_things_that_are_not_there(run, two, tmp_path):

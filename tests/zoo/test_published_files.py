@@ -35,6 +35,7 @@ def _write(tmp_path, name, content):
                    ' {"index": 3, "prediction": 0}, {"index": 2, "prediction": 8}]'),
         ("a.jsonl", "3\n8\n8\n0\n"),
         ("a.txt", "3\n8\n8\n0"),
+        ("a.txt", "3 8 8 0"),
         ("a.txt", "\n 3 \n8,\n8\n\n0\n"),
         ("a.txt", "# by class id\n3\n8\n8\n0\n"),
         ("a.csv", "prediction\n3\n8\n8\n0\n"),
@@ -91,6 +92,11 @@ def test_arrays_of_all_kinds(tmp_path):
     assert read_column(tmp_path / "b.npz").values[:, 0].tolist() == [3, 8]
 
 
+def test_one_line_that_begins_with_zero(tmp_path):
+    column = read_column(_write(tmp_path, "a.txt", "0 1 2 0"))
+    assert column.values[:, 0].tolist() == [0, 1, 2, 0]
+
+
 def test_labels_are_taken_from_the_column_of_labels(tmp_path):
     path = _write(tmp_path, "a.csv", "id,prediction,label\n0,1,3\n1,1,8\n")
     assert read_column(path, labels=True).values[:, 0].tolist() == [3, 8]
@@ -119,6 +125,7 @@ def test_items_are_named_in_the_ways_of_image_lists(tmp_path):
         ("a.json", "[[1, 2], [3]]", "wrong_shape"),
         ("a.json", "[1, null]", "unreadable"),
         ("a.json", "[1, NaN]", "unreadable"),
+        ("a.json", "[1, 2, 3", "unreadable"),
         ("a.json", '{"a": {"b": 2}}', "unreadable"),
         ("a.npy", b"no array", "unreadable"),
         ("a.json", b"\xff\xfe\x00", "unreadable"),
