@@ -22,6 +22,7 @@ from replicate.stages.crowds import LOCAL, annotate_database, crowd_kind
 from replicate.stages.labelling import refuse_mixture
 from replicate.stages.publish import publish
 from replicate.stages.publish_plan import plan
+from replicate.stages.publish_rounds import disputes_to_publish
 from replicate.store.tables import Assignment, Hit
 from replicate.study import Study
 
@@ -113,6 +114,10 @@ def follow(context: Context, people: Sequence[str], show: Shown) -> Result:
     while True:
         _wait(context, people, show)
         result = gather_in(context, people)
+        with context.study.session() as session:
+            disputes = disputes_to_publish(session, context.study)
+        if disputes:
+            context.progress(f"people disagree on {disputes} images, which come back to them")
         if not _publish(context):
             return result
 

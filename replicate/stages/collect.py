@@ -21,6 +21,7 @@ from replicate.crowd.submissions import is_withdrawn
 from replicate.stages import ledger
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.labelling import mode_of, open_provider, worker_hash, worker_key
+from replicate.stages.publish_rounds import disputes_to_publish
 from replicate.store.rules import outcome
 from replicate.store.tables import Assignment, Hit, HitImage, Vote
 from replicate.store.workers import refresh_estimates
@@ -250,6 +251,13 @@ def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
         refresh_estimates(session)
         found = outcome(session)
         paid = ledger.sums(session)
+        disputes = disputes_to_publish(session, study)
+    if disputes:
+        tally.details["disputed"] = disputes
+        tally.notes.append(
+            f"The experts disagree on {disputes} images. They come back to them: "
+            "replicate publish --plan"
+        )
     pending, undecided = sum(v.pending for v in visits), sum(v.undecided for v in visits)
     missing, withdrawn = sum(v.missing for v in visits), sum(v.withdrawn for v in visits)
     tally.details |= {

@@ -4,6 +4,8 @@ As CIFAR-10.1 was made. A class's second round begins when its first is complete
 nothing but the disputed images, and do not tell who said what.
 """
 
+from collections.abc import Iterator
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -30,19 +32,37 @@ def compose_second_round(session: Session, study: Study) -> None:
 
     Pages that were composed but not sent stay as they are while they still are right.
     """
+    if study.pipeline.label.mode == "expert":
+        for wanted, mine, images in _disputes(session, study):
+            _compose(session, study, wanted, mine, images)
+
+
+def disputes_to_publish(session: Session, study: Study) -> int:
+    """How many images the experts disagree on that did not come back to them yet."""
     if study.pipeline.label.mode != "expert":
-        return
+        return 0
+    return sum(len(images - _shown_again(mine)) for _, mine, images in _disputes(session, study))
+
+
+def _disputes(session: Session, study: Study) -> Iterator[tuple[StudyClass, list[Page], set[str]]]:
+    """Each class with its pages and the images that experts disagree on."""
     pool = {(member.image_id, member.class_id) for member in queries.pool(session)}
     visible = queries.prepared_ids(session, study.steps)
     pages = stored_pages(session)
     for wanted in study.classes:
         mine = [page for page in pages if page.hit.class_id == wanted.class_id]
-        images = {
-            image
-            for image in disputed_images(session, wanted.class_id, mine)
-            if image in visible and (image, wanted.class_id) in pool
-        }
-        _compose(session, study, wanted, mine, images)
+        found = disputed_images(session, wanted.class_id, mine)
+        kept = {image for image in found if image in visible and (image, wanted.class_id) in pool}
+        yield wanted, mine, kept
+
+
+def _shown_again(pages: list[Page]) -> set[str]:
+    return {
+        image
+        for page in pages
+        if page.sent and page.hit.expert_round == SECOND
+        for image in page.images()
+    }
 
 
 def disputed_images(session: Session, class_id: str, pages: list[Page]) -> set[str]:
@@ -70,7 +90,7 @@ def _compose(
 ) -> None:
     again = [page for page in pages if page.hit.expert_round == SECOND]
     fresh = [page for page in again if not page.sent]
-    missing = images - {image for page in again if page.sent for image in page.images()}
+    missing = images - _shown_again(again)
     label = study.pipeline.label
     terms = page_terms(study, wanted, label.assignments, SECOND)
     right = {image for page in fresh for image in page.images()} == missing and all(

@@ -116,3 +116,36 @@ def test_cut_off_anywhere_it_ends_with_every_task_once(study, monkeypatch, place
     with study.session() as session:
         assert {hit.hit_id for hit in session.scalars(select(Hit))} == hits
     assert len(hits) == 6 and len(slots) == len(set(slots))
+
+
+def test_experts_disagree_and_what_they_disagree_on_comes_back(tmp_path):
+    """The second round is another batch of files; it shows the disputed images alone."""
+    none = {"reward": '"0.00"', "positive": "0", "negative": "0"}
+    study = small_study(tmp_path, provider='"files"', mode='"expert"', **none)
+    publish(_context(study))
+    _fill(study, "ada")
+    _fill(study, "bob", _contrary)
+    tally = collect(_context(study)).tally
+    assert tally.details["disputed"] > 0
+    assert any("come back to them" in note for note in tally.notes)
+    found = publish(_context(study)).tally
+    with (study.root / "labels" / "batch-002" / "tasks.csv").open(newline="") as handle:
+        again = list(csv.DictReader(handle))
+    assert {row["round"] for row in again} == {"2"}
+    assert len(again) == tally.details["disputed"]
+    for name in ("ada", "bob"):
+        _fill(study, name)  # both have come to the same mind
+    after = collect(_context(study)).tally
+    assert after.done == 2 * found.done and "disputed" not in after.details
+    assert publish(_context(study)).tally.done == 0
+    with study.session() as session:
+        assert len(queries.accepted(session)) == len(queries.pool(session))
+        before = session.scalars(select(Hit).where(Hit.expert_round == 1)).all()
+        kept = session.scalars(select(Assignment)).all()
+    assert len(kept) == 2 * len(before) + 2 * found.done
+    study.close()
+
+
+def _contrary(row: dict[str, str]) -> None:
+    if row["slot"] in ("i01", "i03"):
+        row["vote"] = "no"
