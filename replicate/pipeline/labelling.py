@@ -140,7 +140,10 @@ class LabelConfig(Table):
     )
     assignments: int = Field(10, ge=1, description="Workers a HIT.")
     max_per_worker: int | None = Field(
-        None, ge=1, description="HITs that one worker may do, of those with the same terms."
+        None,
+        ge=1,
+        description="HITs that one worker may do, of those with the same terms; our own crowd "
+        "server sees to it.",
     )
     reward: Decimal = Field(Decimal("0.10"), ge=0, description="US dollars an assignment.")
     seconds_per_image: float = Field(
