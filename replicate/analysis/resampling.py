@@ -174,18 +174,22 @@ def _counter() -> Any:
     # Imported late: only a bootstrap needs a compiler.
     from numba import njit
 
-    @njit(nogil=True, cache=True)
-    def count(raw: Any, start: Any, size: Any, cell: Any, weights: Any) -> None:  # pragma: no cover
-        draws = len(start)
-        words = (draws + 1) // 2
-        low = np.uint64(0xFFFFFFFF)
-        half = np.uint64(32)
-        for row in range(weights.shape[0]):
-            base = row * words
-            for i in range(draws):
-                word = raw[base + (i >> 1)]
-                part = (word >> half) if i & 1 else (word & low)
-                unit = start[i] + ((part * size[i]) >> half)
-                weights[row, cell[unit]] += 1
+    try:
+        return njit(nogil=True, cache=True)(_count)
+    except RuntimeError:  # nowhere to keep compiled code: an installation that nobody may write to
+        return njit(nogil=True)(_count)
 
-    return count
+
+def _count(raw: Any, start: Any, size: Any, cell: Any, weights: Any) -> None:  # pragma: no cover
+    """Count draws: two from each 64-bit word, each within its stretch of units (compiled)."""
+    draws = len(start)
+    words = (draws + 1) // 2
+    low = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    for row in range(weights.shape[0]):
+        base = row * words
+        for i in range(draws):
+            word = raw[base + (i >> 1)]
+            part = (word >> half) if i & 1 else (word & low)
+            unit = start[i] + ((part * size[i]) >> half)
+            weights[row, cell[unit]] += 1

@@ -203,6 +203,21 @@ def test_intervals_cover_planted_values():
     assert min(covered.values()) >= 51, covered
 
 
+def test_planted_inversions_are_resolved_and_ties_are_not():
+    rng = np.random.default_rng(3)
+    names = tuple("abcdef")
+    flat, down = np.full(6, 0.8), np.array([0.9, 0.85, 0.8, 0.75, 0.7, 0.65])
+    false_alarms = 0
+    for run in range(20):
+        sets = [from_items(n, names, _zoo(rng, flat, 1500)) for n in ("old", "new")]
+        pair = analyse(sets[0], sets[1:], Options(seed=run, resamples=20)).pairs[0]
+        false_alarms += pair.inversions.n_resolved > 0
+    assert false_alarms <= 2
+    sets = [from_items(n, names, _zoo(rng, a, 3000)) for n, a in (("o", down), ("n", down[::-1]))]
+    pair = analyse(sets[0], sets[1:], Options(resamples=20)).pairs[0]
+    assert (pair.inverted, pair.inversions.n_resolved) == ((15, 15), 15)
+
+
 def test_a_pair_outside_the_sets_is_refused():
     items = np.random.default_rng(0).random((30, 3)) < 0.5
     sets = [from_items(name, ("a", "b", "c"), items) for name in ("old", "new")]

@@ -1,5 +1,8 @@
 """Resamples by compiled counts against the plain way, and against theory."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -76,3 +79,14 @@ def test_neither_threads_nor_order_of_models_change_a_resample(monkeypatch):
 def test_one_group_has_no_cluster_bootstrap():
     with pytest.raises(UsageError, match="two groups"):
         grouped_design([1, 1])
+
+
+def test_without_a_place_for_compiled_code():
+    code = (
+        "import numba.core.caching as c;"
+        "c.CacheImpl._locator_classes = [];"
+        "import numpy as np; from replicate.analysis.resampling import *;"
+        "print(resampled_means(np.eye(4, 2) > 0, plain_design(4), 5, 1, 'x').shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(5, 2)", done.stderr
