@@ -1,0 +1,53 @@
+"""How far off the true frequencies of matched sets are, by strategy and number of votes.
+
+Run with `pytest -n0 -s tests/bench/test_matching.py -o addopts=--import-mode=importlib`; the table
+that it prints is the one of docs/adjust.md.
+"""
+
+import numpy as np
+
+from replicate.sampling.frequencies import frequencies
+from replicate.sampling.strategies import Request, draw
+
+SEEDS = 30
+VOTES = (3, 5, 10, 20, 40)
+CLASSES = [str(number) for number in range(10)]
+TRUE = {
+    "beta": lambda rng, k: rng.beta(2.2, 0.9, k),
+    "two humps": lambda rng, k: np.where(
+        rng.random(k) < 0.25, rng.beta(2, 6, k), rng.beta(9, 1.5, k)
+    ),
+    "near 1": lambda rng, k: rng.beta(8, 0.6, k),
+}
+
+
+def planted(rng, true: str, n: int, pool: bool, size: int):
+    s = TRUE[true](rng, size * 12)
+    s = s[rng.random(s.size) < ((1.25 - s) / 1.25 if pool else 0.25 + 0.75 * s)][:size]
+    votes = rng.binomial(n, s)
+    kind = "p" if pool else "o"
+    table = frequencies((f"{kind}{i}", str(i % 10), int(votes[i]), n) for i in range(size))
+    return table, {f"{kind}{i}": value for i, value in enumerate(s.tolist())}
+
+
+def test_matched_sets_on_planted_truth():
+    print("\n| votes | matched-frequency | matched-estimated |")
+    for n in VOTES:
+        means = {"matched-frequency": [], "matched-estimated": []}
+        for true in TRUE:
+            errors = {name: [] for name in means}
+            for seed in range(SEEDS):
+                rng = np.random.default_rng([seed, n])
+                original, old = planted(rng, true, n, False, 2000)
+                pool, new = planted(rng, true, n, True, 3000)
+                for name, found in errors.items():
+                    request = Request("set", name, 50, seed=seed, min_votes=n, fill=True)
+                    chosen = draw(request, pool, original, CLASSES).chosen
+                    mean = np.mean([new[item.image_id] for item in chosen])
+                    found.append(np.mean(list(old.values())) - mean)
+            for name, found in errors.items():
+                means[name].append(float(np.mean(found)))
+        cells = [f"{min(found):+.3f} to {max(found):+.3f}" for found in means.values()]
+        print(f"| {n} | " + " | ".join(cells) + " |", flush=True)
+        assert max(map(abs, means["matched-estimated"])) <= 0.01
+        assert min(means["matched-frequency"]) > max(map(abs, means["matched-estimated"]))
