@@ -41,7 +41,8 @@ def test_200_workers_lose_nothing_and_wait_little(benchmark, tmp_path: Path) -> 
     print(f"\n{stored} stored; one worker: {one}; 200 workers: {many}")
     assert stored > 200
     for kind in KINDS:
-        assert many[kind]["p95"] < 20 * one[kind]["p95"] + 200, kind
+        # Far from 200 times as long, even when clients and server have to share two cores.
+        assert many[kind]["p95"] < 40 * one[kind]["p95"], kind
 
 
 def test_ten_kills_lose_nothing(benchmark, tmp_path: Path) -> None:
