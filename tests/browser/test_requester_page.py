@@ -52,6 +52,9 @@ def test_a_batch_is_looked_through(
     css(chromium, 'a[href*="/batches/"]').click()
     assert css(chromium, ".numbers b")
     assert findings(chromium, axe) == []
+    with phone(chromium, 320):
+        assert overflow(chromium) <= 0
+        assert findings(chromium, axe) == []
     assert complaints(chromium) == []
 
 
