@@ -292,7 +292,8 @@ def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
         ended = sum(v.missing > 0 for v in visits)
         tally.notes.append(
             f"{ended} HITs ended with {missing} assignments missing. To ask again about images "
-            "with fewer than N votes: replicate publish --plan --top-up N"
+            "with fewer than N votes: replicate publish --plan --top-up N. Or let workers go on "
+            "where the HITs are, and then: replicate collect --recheck"
         )
 
 

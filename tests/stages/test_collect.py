@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -225,6 +226,14 @@ def test_a_hit_that_ended_early_is_expired_with_what_there_is(lab):
     visits = lab.world.visits
     assert collect(lab.context()).tally.details["pending"] == 0
     assert lab.world.visits == visits
+    # Whoever extends them at the server lets them be collected again.
+    for hit in lab.published()[:2]:
+        later = datetime.now(UTC) + timedelta(days=1)
+        lab.client.update_expiration_for_hit(HITId=hit["HITId"], ExpireAt=later)
+    result = collect(lab.context(recheck=True))
+    assert (result.tally.done, result.tally.details["missing"]) == (6, 0)
+    with lab.study.session() as session:
+        assert {hit.status for hit in session.scalars(select(Hit))} == {"complete"}
 
 
 def test_work_that_was_rejected_elsewhere_is_kept_but_neither_paid_nor_counted(lab):
