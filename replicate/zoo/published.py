@@ -16,7 +16,7 @@ from replicate.analysis.scores import Scores, from_items
 from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.zoo import published_checks as checks
 from replicate.zoo.published_checks import Problem
-from replicate.zoo.published_files import SUFFIXES, Column, read_column
+from replicate.zoo.published_files import SUFFIXES, Column, read_column, read_models
 from replicate.zoo.published_names import clean, match, nearest
 
 REPAIRS = ("columns", "offset", "none")
@@ -113,8 +113,8 @@ def read_published(
 
 
 def _read_folder(name: str, path: Path, labels: Path | None, found: Published) -> _Folder:
-    if not path.is_dir():
-        raise MissingError(f"The predictions of {name} are not in a folder at {path}.")
+    if not path.exists():
+        raise MissingError(f"The predictions of {name} are not at {path}.")
     if labels is None:
         raise UsageError(
             f"The labels of {name} are not given.",
@@ -132,7 +132,15 @@ def _read_folder(name: str, path: Path, labels: Path | None, found: Published) -
             f"{column.values.shape} ({column.values.dtype})."
         )
     folder = _Folder(name, column, np.zeros(0, np.int64))
-    for model, file in _files(path, labels, found):
+    if path.is_file():
+        try:
+            folder.columns = {clean(m): c for m, c in read_models(path).items()}
+        except ItemError as error:
+            raise UsageError(
+                f"The predictions of {name} cannot be used: {error.message}.",
+                "Give a folder with one file a model, or one .npz, .json or .csv of all models.",
+            ) from error
+    for model, file in _files(path, labels, found) if path.is_dir() else ():
         try:
             folder.columns[model] = read_column(file)
         except ItemError as error:

@@ -69,6 +69,50 @@ def read_column(path: Path, *, labels: bool = False) -> Column:
     return _column(path.name, _array(path.name, value), items)
 
 
+def read_models(path: Path) -> dict[str, Column]:
+    """Read one file that holds the predictions of many models.
+
+    An ``.npz`` with an array a model, a ``.json`` object with a list a model, or a ``.csv`` with
+    a column a model (columns of item names or labels are not models).
+
+    Raises:
+        ItemError: With reason ``unreadable``, ``empty`` or ``wrong_shape``.
+    """
+    suffix = path.suffix.lower()
+    try:
+        values, items = _many(path, suffix)
+    except (OSError, ValueError, EOFError, UnicodeError) as error:
+        raise ItemError("unreadable", f"{path.name} cannot be read: {error}") from error
+    if not values or not all(len(value) for value in values.values()):
+        raise ItemError("empty", f"{path.name} holds no model's predictions")
+    return {
+        name: _column(path.name, _array(path.name, value), items) for name, value in values.items()
+    }
+
+
+def _many(path: Path, suffix: str) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    if suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}, None
+    text = path.read_bytes().decode("utf-8-sig")
+    if suffix == ".json":
+        value = json.loads(text)
+        if not isinstance(value, dict) or not all(isinstance(x, list) for x in value.values()):
+            raise ValueError("not an object with a list of predictions a model")
+        return value, None
+    if suffix not in (".csv", ".tsv"):
+        raise ValueError("one file of many models is .npz, .json, .csv or .tsv")
+    mark = "\t" if suffix == ".tsv" or "\t" in text.partition("\n")[0] else ","
+    header, *rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark) if row]
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("its rows have different numbers of columns")
+    columns = {name.strip(): [row[i].strip() for row in rows] for i, name in enumerate(header)}
+    index = next((name for name in columns if name.lower() in ITEMS), None)
+    items = None if index is None else tuple(columns[index])
+    models = {n: c for n, c in columns.items() if n.lower() not in (*ITEMS, *LABELLED)}
+    return models, items
+
+
 def _raw(path: Path, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
     suffix = path.suffix.lower()
     if suffix == ".npy":

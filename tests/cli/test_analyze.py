@@ -537,6 +537,30 @@ def test_items_by_name_in_another_order(run, tmp_path):
     assert value["models"][0]["sets"]["v2"]["accuracy"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("kind", ["npz", "json", "csv"])
+def test_one_file_of_all_models(run, tmp_path, kind):
+    old = write(tmp_path / "old")
+    new = tmp_path / "new_labels.npy"
+    np.save(new, LABELS)
+    values = {name: predicted(a - 0.1, i)[:, 0] for i, (name, a) in enumerate(MODELS.items())}
+    path = tmp_path / f"new.{kind}"
+    if kind == "npz":
+        np.savez(path, **values)
+    elif kind == "json":
+        path.write_text(json.dumps({name: column.tolist() for name, column in values.items()}))
+    else:
+        rows = zip(range(300), LABELS, *values.values(), strict=True)
+        table(path, ("index", "label", *values), list(rows))
+    words = [f"v2={path}" if str(w).startswith("v2=") and "labels" not in str(w) else w
+             for w in command(tmp_path, old, new)]  # fmt: skip
+    code, value, err = run(*words)
+    assert code == 0, err
+    assert value["pairs"][0]["n_models"] == 5
+    path.write_text("[1, 2]")
+    code, _, err = run(*words)
+    assert code == 2 and "one file a model" in err
+
+
 def test_columns_that_are_not_sorted_are_left_out(run, tmp_path):
     def by_class(name, values):
         return np.sort(values, axis=1) if name == "vgg16" else values
