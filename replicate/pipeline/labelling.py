@@ -55,8 +55,8 @@ class LabelQuality(Table):
         None,
         ge=-1,
         le=1,
-        description="Workers are flagged whose sensitivity + specificity - 1 is below this, by "
-        "Dawid and Skene's model of all votes; 0 is a guess.",
+        description="Workers are flagged whose sensitivity + specificity - 1 is below this, its "
+        "whole 95 % interval included, by Dawid and Skene's model of all votes; 0 is a guess.",
     )
     min_each_kind: int = Field(
         10,

@@ -17,6 +17,7 @@ from replicate.analysis.fits import LineFit, Scale
 from replicate.analysis.intervals import Interval
 from replicate.analysis.ranks import Inversions
 from replicate.analysis.votes import HeldoutDifference
+from replicate.reporting.labelling import Labelling
 
 Role = Literal["original", "new", "control"]
 
@@ -195,6 +196,8 @@ class SetFrequencies:
         selected: How many people selected each image, over all votes that count.
         shown: How many saw it, each at least 1.
         n_without: Images of the set that have no votes; not among the others.
+        interval: Of the mean frequency, for other images and other workers like these; None if
+            it cannot be told.
         heldout: For a new set: the original's mean held-out frequency minus this set's.
     """
 
@@ -203,6 +206,7 @@ class SetFrequencies:
     selected: tuple[int, ...]
     shown: tuple[int, ...]
     n_without: int = 0
+    interval: Interval | None = None
     heldout: HeldoutDifference | None = None
 
     @property
@@ -264,34 +268,6 @@ class FunnelStep:
     name: str
     left: int
     lost: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Labelling:
-    """How the votes came about.
-
-    Attributes:
-        hits: Pages published.
-        assignments: Submissions received.
-        unreadable: Submissions whose answer could not be read.
-        workers: Different workers.
-        flagged: Workers left out for too many wrong controls.
-        votes: Votes that count.
-        control_accuracy: Share of right answers on controls among all workers; None if unknown.
-        icc: Intra-class correlation of the pool's votes; NaN if it cannot be told.
-        cost: Rewards for all assignments but rejected ones, without fees, as text with its
-            currency; empty if unknown.
-    """
-
-    hits: int
-    assignments: int
-    unreadable: int
-    workers: int
-    flagged: int
-    votes: int
-    control_accuracy: float | None
-    icc: float
-    cost: str = ""
 
 
 @dataclass(frozen=True)

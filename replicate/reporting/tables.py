@@ -16,7 +16,7 @@ def all_tables(data: ReportData) -> dict[str, str]:
     """Every table as CSV text, by name.
 
     The names are ``accuracy``, ``sets``, ``lines``, ``ranks``, ``inversions``, ``frequencies``,
-    ``heldout``, ``funnel``, ``classes``, ``runs``.
+    ``heldout``, ``workers``, ``rules``, ``funnel``, ``classes``, ``runs``.
     """
     return {
         "accuracy": _csv(_ACCURACY, _accuracy(data)),
@@ -26,6 +26,8 @@ def all_tables(data: ReportData) -> dict[str, str]:
         "inversions": _csv(_INVERSIONS, _inversions(data)),
         "frequencies": _csv(_FREQUENCIES, _frequencies(data)),
         "heldout": _csv(_HELDOUT, _heldout(data)),
+        "workers": _csv(_WORKERS, _worker_rows(data)),
+        "rules": _csv(("rule", "value", "workers", "judged", "flagged"), _rules(data)),
         "funnel": _csv(("step", "left", "lost", "reason"), _funnel(data)),
         "classes": _csv(("set", "class_id", "class", "images"), _classes(data)),
         "runs": _csv(_RUNS, _runs(data)),
@@ -258,6 +260,58 @@ def _heldout(data: ReportData) -> Iterable[Row]:
                 held.n_new,
                 held.n_without,
             )
+
+
+_WORKERS = (
+    "worker",
+    "workers",
+    "votes",
+    "controls",
+    "controls_right",
+    "accuracy_low",
+    "accuracy_high",
+    "repeats",
+    "repeats_consistent",
+    "pages",
+    "pages_all_or_none",
+    "seconds_per_page",
+    "seconds_per_image",
+    "agreement",
+    "sensitivity",
+    "specificity",
+    "informedness",
+    "informedness_se",
+    "left_out_by",
+)
+
+
+def _worker_rows(data: ReportData) -> Iterable[Row]:
+    for row in data.labelling.records if data.labelling else ():
+        yield (
+            row.worker,
+            _workers(data),
+            row.votes,
+            row.controls,
+            row.right,
+            *_ends(row.accuracy),
+            row.repeats,
+            row.consistent,
+            row.pages,
+            row.all_or_none,
+            row.seconds_per_page,
+            row.seconds_per_image,
+            row.agreement,
+            row.sensitivity,
+            row.specificity,
+            row.informedness,
+            row.informedness_se,
+            " ".join(row.flags),
+        )
+
+
+def _rules(data: ReportData) -> Iterable[Row]:
+    for row in data.labelling.rules if data.labelling else ():
+        yield row.rule, row.value, _workers(data), row.judged, row.flagged
 
 
 def _funnel(data: ReportData) -> Iterable[Row]:

@@ -20,15 +20,16 @@ from replicate.pipeline import pipeline_digest
 from replicate.reporting.compare import compare
 from replicate.reporting.data import (
     FunnelStep,
-    Labelling,
     Provenance,
     ReportData,
     Samples,
     SetFrequencies,
     SetInfo,
 )
+from replicate.reporting.labelling import Labelling
 from replicate.reporting.page import is_current, write_report
 from replicate.stages.common import Context, Tally, library_versions, stage
+from replicate.stages.frequencies import study_frequencies
 from replicate.stages.report_material import (
     Votes,
     any_simulated,
@@ -219,7 +220,7 @@ def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
         simulated_source=sandbox and study.pipeline.gather.source == "flickr",
         original=stored.infos[ORIGINAL],
         comparisons=comparisons,
-        frequencies=_frequencies(stored),
+        frequencies=_frequencies(study, stored),
         samples=_samples(session, study, stored),
         funnel=stored.funnel,
         labelling=stored.labelling,
@@ -252,7 +253,10 @@ def _groups(stored: _Stored) -> list[tuple[str, Any, tuple[Member, ...]]]:
     return groups
 
 
-def _frequencies(stored: _Stored) -> tuple[SetFrequencies, ...]:
+def _frequencies(study: Study, stored: _Stored) -> tuple[SetFrequencies, ...]:
+    if not stored.votes:
+        return ()
+    means = study_frequencies(study, level=study.pipeline.report.level).groups
     found = []
     for name, role, members in _groups(stored):
         rows = [stored.votes[member] for member in members if member in stored.votes]
@@ -265,6 +269,7 @@ def _frequencies(stored: _Stored) -> tuple[SetFrequencies, ...]:
                     tuple(selected),
                     tuple(shown),
                     n_without=len(members) - len(rows),
+                    interval=means[name].mean.interval if name in means else None,
                     heldout=stored.heldouts.get(name),
                 )
             )

@@ -1,5 +1,6 @@
 """What the store knows of candidates, votes and runs, as the report shows it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -14,14 +15,15 @@ from replicate.base.randomness import uniform
 from replicate.reporting.data import (
     BatchRow,
     FunnelStep,
-    Labelling,
     RunRow,
     SampleImage,
     Samples,
     Strip,
 )
+from replicate.reporting.labelling import Labelling, RuleRow, WorkerRow
 from replicate.stages.batches import batch_states
 from replicate.store.queries import Frequency, Member, gathered, pool
+from replicate.store.rules import outcome
 from replicate.store.tables import (
     Assignment,
     Candidate,
@@ -31,6 +33,7 @@ from replicate.store.tables import (
     Run,
     TestSet,
 )
+from replicate.store.workers import worker_records
 from replicate.study import Study
 
 Votes = Mapping[Member, Frequency]
@@ -38,7 +41,6 @@ _CONTROLS = table(
     "worker_controls",
     *(column(name) for name in ("n_positive", "n_negative", "positive_right", "negative_right")),
 )
-_FLAGGED = table("flagged_workers", column("worker_id"))
 
 
 def funnel(
@@ -152,17 +154,52 @@ def labelling(session: Session, votes: Votes) -> Labelling | None:
         .where(Assignment.status != "Rejected")
         .group_by(Hit.reward)
     ).all()
+    rules = outcome(session)
     in_pool = [votes[member] for member in pool(session) if member in votes]
     return Labelling(
         hits=hits or 0,
         assignments=assignments,
         unreadable=unreadable or 0,
         workers=workers,
-        flagged=session.scalar(select(func.count()).select_from(_FLAGGED)) or 0,
+        flagged=rules.flagged,
         votes=sum(row.shown for row in votes.values()),
         control_accuracy=float(right) / float(controls) if controls else None,
         icc=intraclass_correlation([f.selected for f in in_pool], [f.shown for f in in_pool]),
         cost=f"${sum((Decimal(reward) * count for reward, count in paid), Decimal(0)):,.2f}",
+        records=_worker_rows(session),
+        rules=tuple(
+            RuleRow(item.rule, item.value, item.judged, item.flagged) for item in rules.rules
+        ),
+        left_out=rules.votes_left_out,
+    )
+
+
+def _worker_rows(session: Session) -> tuple[WorkerRow, ...]:
+    """Every worker, the least informed first."""
+    records = sorted(
+        worker_records(session),
+        key=lambda record: (math.isnan(record.informedness), record.informedness, record.worker),
+    )
+    return tuple(
+        WorkerRow(
+            worker=record.worker,
+            votes=record.votes,
+            controls=record.controls,
+            right=record.right,
+            accuracy=record.accuracy_interval,
+            repeats=record.repeats,
+            consistent=record.consistent,
+            pages=record.pages,
+            all_or_none=record.all_or_none,
+            seconds_per_page=record.seconds_per_page,
+            seconds_per_image=record.seconds_per_image,
+            agreement=record.agreement,
+            sensitivity=record.sensitivity,
+            specificity=record.specificity,
+            informedness_se=record.informedness_se,
+            flags=record.flags,
+        )
+        for record in records
     )
 
 

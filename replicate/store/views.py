@@ -62,7 +62,8 @@ GROUP BY worker_id
 """
 
 # One branch a rule: the rule, what a worker has of it, of how many items, and what is wanted. A
-# branch whose rule is not set asks nothing of the votes. Rounding of value × items flags nobody.
+# branch whose rule is not set asks nothing of the votes. Rounding of value × items flags nobody;
+# nor does an informedness whose 95 % interval reaches what is wanted.
 WORKER_FLAGS = """
 CREATE VIEW worker_flags AS
 SELECT c.worker_id AS worker_id, r.name AS rule,
@@ -99,7 +100,7 @@ SELECT e.worker_id, r.name, e.sensitivity + e.specificity - 1, e.n_votes, r.valu
 FROM rules r JOIN worker_estimates e ON r.name = 'min_informedness'
 WHERE e.n_positive >= (SELECT value FROM rules WHERE name = 'min_each_kind')
   AND e.n_negative >= (SELECT value FROM rules WHERE name = 'min_each_kind')
-  AND e.sensitivity + e.specificity - 1 < r.value
+  AND e.sensitivity + e.specificity - 1 + 1.96 * e.informedness_se < r.value
 """
 
 FLAGGED_WORKERS = """

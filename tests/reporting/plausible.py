@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from sklearn.datasets import load_digits
 
+from replicate.analysis.intervals import wilson
 from replicate.analysis.votes import heldout_difference
 from replicate.base.images import encode_png
 from replicate.reporting.compare import compare
 from replicate.reporting.data import (
     FunnelStep,
-    Labelling,
     ModelInfo,
     Provenance,
     ReportData,
@@ -22,6 +22,7 @@ from replicate.reporting.data import (
     SetInfo,
     Strip,
 )
+from replicate.reporting.labelling import Labelling, RuleRow, WorkerRow
 
 FAMILIES = ("cnn", "linear", "mlp", "random-features", "vit")
 CLASSES = tuple(str(i) for i in range(10))
@@ -116,11 +117,40 @@ def report_data(
         frequencies=() if bare else _frequencies(rng, seed),
         samples=() if bare else tuple(_samples(rng, s) for s in ("original", "candidates")),
         funnel=() if bare else FUNNEL,
-        labelling=None if bare else Labelling(92, 920, 3, 24, 2, 31_482, 0.934, 0.38, "$110.40"),
+        labelling=None if bare else _labelling(rng),
         classes=tuple((c, f"the digit {c}") for c in CLASSES),
         exclusions=(),
         provenance=_provenance(seed),
     )
+
+
+def _labelling(rng):
+    records = tuple(
+        WorkerRow(
+            worker=f"{number:032x}",
+            votes=1300,
+            controls=120,
+            right=60 + 2 * number,
+            accuracy=wilson(60 + 2 * number, 120),
+            repeats=0,
+            consistent=0,
+            pages=27,
+            all_or_none=0,
+            seconds_per_page=float(rng.uniform(40, 90)),
+            seconds_per_image=float("nan"),
+            agreement=0.85,
+            sensitivity=0.5 + 0.02 * number,
+            specificity=0.5 + 0.02 * number,
+            informedness_se=0.03,
+            flags=("min_control_accuracy",) if number < 2 else (),
+        )
+        for number in range(24)
+    )
+    rules = (RuleRow("min_control_accuracy", 0.6, 24, 2), RuleRow("min_consistency", 0.7, 0, 0))
+    return Labelling(
+        92, 920, 3, 24, 2, 31_482, 0.934, 0.38, "$110.40",
+        records=records, rules=rules, left_out=2600,
+    )  # fmt: skip
 
 
 def _frequencies(rng, seed):

@@ -103,6 +103,10 @@ def test_everything_is_shown(html, data):
         assert step.name in text
     assert data.provenance.pipeline.splitlines()[0] in text
     assert data.provenance.votes_digest in text
+    for row in data.labelling.records:
+        assert row.worker[:10] in text
+    assert "2 of 24 simulated workers flagged" in text
+    assert "Rule min control accuracy 0.6: 2 of 24 judged." in text
     images = sum(len(strip.images) for group in data.samples for strip in group.strips)
     assert html.count("data:image/png;base64,") == images
     assert len(re.findall("<svg ", html)) == 1 + 7 + 4 + 5 + 1
@@ -191,6 +195,16 @@ def test_tables_hold_the_numbers(written, data):
     lost = sum(int(row["lost"]) for row in tables["funnel"])
     assert lost == 3000 - data.funnel[-1].left
     assert len(tables["heldout"]) == 4
+    workers = data.labelling.records
+    assert [row["worker"] for row in tables["workers"]] == [row.worker for row in workers]
+    assert {row["workers"] for row in tables["workers"]} == {"simulated"}
+    assert [row["left_out_by"] for row in tables["workers"][:3]] == ["min_control_accuracy"] * 2 + [
+        ""
+    ]
+    assert [float(row["informedness"]) for row in tables["workers"]] == pytest.approx(
+        [row.informedness for row in workers], abs=1e-9
+    )
+    assert [row["flagged"] for row in tables["rules"]] == ["2", "0"]
 
 
 def test_the_index_lists_what_is_there(written):

@@ -29,6 +29,7 @@ SMALLER = {
     "repeats = 2": "repeats = 0",
     "assignments = 9": "assignments = 3",
     "workers = 14": "workers = 6",
+    "{ min_control_accuracy = 0.7, min_informedness = 0.3 }": "{ min_control_accuracy = 0.6 }",
 }
 
 

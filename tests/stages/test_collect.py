@@ -127,8 +127,8 @@ def test_a_changed_rule_changes_frequencies_at_once_and_deletes_no_vote(tmp_path
         collect(lab.context())
         before = _votes(lab)
         lab.change(
-            'budget = "500.00"',
-            'budget = "500.00"\nquality = { min_control_accuracy = 1.0, min_controls = 1 }',
+            "quality = { min_control_accuracy = 0.6 }",
+            "quality = { min_control_accuracy = 1.0, min_controls = 1 }",
         )
         result = collect(lab.context())
         assert result.tally.details["flagged_workers"] > 0

@@ -90,8 +90,8 @@ def test_a_broken_image_is_not_asked_about_again(lab):
 def test_votes_of_flagged_workers_are_asked_for_again(lab):
     collect(lab.context())
     lab.change(
-        'budget = "500.00"',
-        'budget = "500.00"\nquality = { min_control_accuracy = 1.0, min_controls = 1 }',
+        "quality = { min_control_accuracy = 0.6 }",
+        "quality = { min_control_accuracy = 1.0, min_controls = 1 }",
     )
     collect(lab.context())
     short = _shown(lab)

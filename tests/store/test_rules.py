@@ -30,7 +30,7 @@ RULES = {
     "min_seconds_per_image": 5.0,
     "max_all_or_none": 0.2,
     "min_agreement": 0.5,
-    "min_informedness": 0.1,
+    "min_informedness": 0.35,
 }
 
 
@@ -147,7 +147,8 @@ def _flags(record: WorkerRecord, pages: list[Page], rules: dict[str, float]) -> 
     if "max_all_or_none" in rules and record.pages >= LEAST["min_pages"]:
         share = record.all_or_none / record.pages
         found |= {"max_all_or_none"} if share > rules["max_all_or_none"] + 1e-9 else set()
-    if "min_informedness" in rules and record.informedness < rules["min_informedness"]:
+    high = record.informedness + 1.96 * record.informedness_se
+    if "min_informedness" in rules and high < rules["min_informedness"]:
         found |= {"min_informedness"}
     return found
 

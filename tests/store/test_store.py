@@ -35,6 +35,13 @@ def test_the_migrations_make_the_tables_of_the_model(engine: Engine) -> None:
         assert indexes == {index.name for index in table.indexes}, name
 
 
+def test_the_migrations_make_the_views_of_the_model(engine: Engine) -> None:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'view'"))
+        found = {name: sql.strip() for name, sql in rows}
+    assert found == {name: sql.strip() for name, sql in ALL_VIEWS.items()}
+
+
 def test_sqlite_is_opened_safely(engine: Engine) -> None:
     with engine.connect() as connection:
         for pragma, value in (

@@ -51,13 +51,9 @@ def postgres_server(folder: Path, programs: Path) -> Iterator[str]:
             **identity,
         )
     try:
-        for _ in range(200):
-            ready = subprocess.run(
-                [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port)],
-                capture_output=True,
-            )
-            if ready.returncode == 0:
-                break
+        ready = [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+        while subprocess.run(ready, capture_output=True).returncode != 0:
+            assert server.poll() is None, (folder / "log").read_text()
             time.sleep(0.1)
         yield f"postgresql+psycopg://replicate@127.0.0.1:{port}/postgres"
     finally:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 
 from replicate.store import database
 from replicate.store.tables import Assignment, Hit, Image, Vote
@@ -32,10 +32,13 @@ def store_pages(engine: Engine, pages: list[Page]) -> None:
     """Store pages with all that they need; every page is a HIT of its own."""
     images = sorted({image for page in pages for image, _, _ in page.votes})
     with database.session(engine) as session:
-        session.execute(
-            insert(Image),
-            [{"image_id": image, "width": 1, "height": 1, "n_bytes": 1} for image in images],
-        )
+        known = set(session.scalars(select(Image.image_id)))
+        new = [image for image in images if image not in known]
+        if new:
+            session.execute(
+                insert(Image),
+                [{"image_id": image, "width": 1, "height": 1, "n_bytes": 1} for image in new],
+            )
         session.execute(
             insert(Hit),
             [
