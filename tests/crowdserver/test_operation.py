@@ -1,13 +1,18 @@
 """Running the server: behind a proxy, on a full disk, watched by a monitor."""
 
+import json
 import re
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from support.command import environment
 from support.crowd import Person, client, hit_values, process, put_images, running
+from support.kills import wait_for
 from support.proxy import proxy
 from support.requester import Requester, our_answer, our_page
 
@@ -119,3 +124,45 @@ def test_it_says_where_the_pages_are(tmp_path: Path) -> None:
     said: list[str] = []
     with running(tmp_path / "crowd.db", announce=said.append) as server:
         assert said == [f"Workers: {server.worker_url} · requesters: {server.endpoint}/requester"]
+
+
+def test_the_command_says_it_on_the_standard_error_and_keeps_its_log(tmp_path: Path) -> None:
+    ready, log = tmp_path / "J", tmp_path / "access.log"
+    command = [sys.executable, "-m", "replicate", "crowd", "serve", "--db", tmp_path / "crowd.db"]
+    options = ["--port", "0", "--ready-file", ready, "--access-log", log, "--rate", "0.1"]
+    child = subprocess.Popen(
+        [str(word) for word in [*command, *options]],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(ready.exists)
+        endpoint = json.loads(ready.read_text())["endpoint"]
+        codes = [requests.get(f"{endpoint}/worker").status_code for _ in range(45)]
+        assert (codes[0], codes[-1]) == (401, 429)
+    finally:
+        child.terminate()
+        out, said = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert out == ""
+    assert said == f"Workers: {endpoint}/worker · requesters: {endpoint}/requester\n"
+    assert len(log.read_text().splitlines()) == 45
+
+
+def test_a_page_on_another_server_is_named_on_the_requesters_page(tmp_path: Path) -> None:
+    schema = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/"
+    question = (
+        f'<ExternalQuestion xmlns="{schema}ExternalQuestion.xsd">'
+        "<ExternalURL>https://survey.example.org/page</ExternalURL>"
+        "<FrameHeight>0</FrameHeight></ExternalQuestion>"
+    )
+    with running(tmp_path / "crowd.db") as server:
+        key = add_key(server.db)
+        hit = client(server, key).create_hit(**hit_values(question))["HIT"]["HITId"]
+        owner = Requester(server, key).sign_in()
+        assert "not a page of replicate" in owner.get(f"/hits/{hit}").text
+        assert "survey.example.org" in owner.get(f"/hits/{hit}/page").text
+        assert owner.get(f"/hits/{hit}/look").status_code == 200
