@@ -1,10 +1,14 @@
 """Addresses of crowds that are known by name: those that closed, and ``sandbox``, our own."""
 
+import json
+from functools import lru_cache
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from replicate.base.errors import UsageError
 
 SANDBOX = "sandbox"  # in a pipeline file: our own server, with simulated workers
+PROBE_SECONDS = 3.0
 CLOSED_ON = "30 September 2026"
 CLOSED = {
     "mturk-requester.us-east-1.amazonaws.com": "Amazon Mechanical Turk",
@@ -44,3 +48,18 @@ def refuse_closed(endpoint: str | None) -> None:
             "label with your own people (replicate annotate), or try it with simulated workers: "
             '[label] endpoint = "sandbox".',
         )
+
+
+@lru_cache(maxsize=16)
+def is_sandbox_server(endpoint: str) -> bool:
+    """Whether one of our own servers is there that runs as a sandbox: its workers are simulated.
+
+    A server that does not answer, or is not ours, is none. Asked once an address.
+    """
+    request = Request(f"{endpoint.rstrip('/')}/health", headers={"accept": "application/json"})
+    try:
+        with urlopen(request, timeout=PROBE_SECONDS) as answer:
+            found = json.loads(answer.read(10_000))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("sandbox") is True

@@ -47,6 +47,7 @@ class Health:
     def _look(self) -> dict[str, Any]:
         database = self._site.database
         found: dict[str, Any] = {"status": "ok", "version": __version__}
+        found["sandbox"] = self._site.is_sandbox  # so that its votes are never taken for real
         try:
             with database.read() as connection:
                 found["database"] = connection.dialect.name

@@ -20,6 +20,7 @@ from replicate.crowd.providers import Provider, RawAssignment
 from replicate.crowd.submissions import is_withdrawn
 from replicate.stages import ledger
 from replicate.stages.common import Context, Tally, stage
+from replicate.stages.crowds import crowd_kind
 from replicate.stages.labelling import mode_of, open_provider, worker_hash, worker_key
 from replicate.stages.publish_rounds import disputes_to_publish
 from replicate.store.rules import outcome
@@ -282,7 +283,12 @@ def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
         tally.notes.append(f"{withdrawn} assignments were withdrawn; they count no more.")
     if pending:
         tally.notes.append(
-            f"{pending} assignments are still to come. Collect again later: replicate collect"
+            f"{pending} assignments are still to come. "
+            + (
+                "Go on with them: replicate annotate"
+                if crowd_kind(study) == "annotate"
+                else "Collect again later: replicate collect"
+            )
         )
     if undecided:
         tally.notes.append(

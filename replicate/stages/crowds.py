@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from replicate.base.errors import MissingError
-from replicate.crowd.endpoints import SANDBOX, refuse_closed
+from replicate.crowd.endpoints import SANDBOX, is_sandbox_server, refuse_closed
 from replicate.crowd.providers import mode_text
 from replicate.crowd.registry import BUILT_IN
 from replicate.study import Study
@@ -70,6 +70,8 @@ def checked_endpoint(study: Study) -> str:
 def builtin_mode(study: Study) -> str | None:
     """The mode of the study's provider; None for one of another package, which says it itself.
 
+    A server at an address is asked whether it is a sandbox.
+
     Raises:
         UsageError: The endpoint is one of Amazon's, which closed.
     """
@@ -84,4 +86,6 @@ def builtin_mode(study: Study) -> str | None:
         return mode_text("files", study.pipeline.label.folder, "people fill them in")
     endpoint = crowd_endpoint(study)
     refuse_closed(endpoint)
+    if endpoint and is_sandbox_server(endpoint):
+        return mode_text(f"{kind} (a sandbox)", endpoint, "simulated workers, nobody is paid")
     return mode_text(kind, endpoint or "no endpoint yet")

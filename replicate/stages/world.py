@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from replicate.base.errors import MissingError
+from replicate.crowd.endpoints import is_sandbox_server
 from replicate.pipeline.model import SandboxConfig
 from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
 from replicate.sandbox.servers import (
@@ -165,7 +166,7 @@ class World:
                 "Make some: replicate crowd keys add --db crowd.db, then export "
                 f"{CROWD_KEY_ID} and {CROWD_SECRET}",
             )
-        return CrowdAccess(endpoint, key, secret, simulated=False)
+        return CrowdAccess(endpoint, key, secret, simulated=is_sandbox_server(endpoint))
 
     def simulate_work(self) -> int:
         """Let the simulated workers do what is to be done; how many pages they sent.

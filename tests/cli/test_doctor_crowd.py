@@ -55,6 +55,18 @@ def test_a_server_is_asked(study, tmp_path):
     assert _crowd(study, **keys)[1]["state"] == "warning"
 
 
+def test_a_sandbox_of_our_own_is_never_taken_for_real(study, tmp_path):
+    with running(tmp_path / "crowd.db", sandbox=True, seed=1) as server:
+        key, secret = add_key(server.db)
+        keys = {
+            "REPLICATE_CROWD_URL": server.endpoint,
+            "REPLICATE_CROWD_ACCESS_KEY_ID": key,
+            "REPLICATE_CROWD_SECRET_ACCESS_KEY": secret,
+        }
+        found = _crowd(study, **keys)[1]["found"]
+        assert server.endpoint in found and "simulated workers" in found and "real" not in found
+
+
 def test_a_provider_that_is_none(study):
     path = study / "pipeline.toml"
     path.write_text(path.read_text().replace('provider = "crowd"', 'provider = "crwod"'))

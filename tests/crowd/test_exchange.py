@@ -128,10 +128,10 @@ def test_half_a_page_is_no_page_and_the_rest_may_come_in_another_file(tmp_path, 
 def test_names_are_nowhere_in_what_is_handed_on_but_the_worker(tmp_path, images):
     (hit,) = _publish(tmp_path, images, "a")
     batch = tmp_path / "labels" / "batch-001"
-    _write(batch / "votes.csv", [[hit, slot, "ada", "no"] for slot in SLOTS])
+    _write(batch / "votes.csv", [[hit, slot, "quinn", "no"] for slot in SLOTS])
     (item,) = _open(tmp_path).assignments(hit)
     other = FilesProvider(tmp_path / "labels", tmp_path / "images", b"another key")
-    assert "ada" not in item.answer + item.assignment_id
+    assert "quinn" not in item.answer + item.assignment_id
     assert next(other.assignments(hit)).assignment_id != item.assignment_id
 
 

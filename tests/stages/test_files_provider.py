@@ -9,6 +9,8 @@ from sqlalchemy import select
 from support.annotators import small_study
 
 from replicate.base.digests import sha256_file
+from replicate.crowd import registry
+from replicate.crowd.exchange import FilesProvider
 from replicate.crowd.exchange_files import BatchFolder
 from replicate.stages.collect import collect
 from replicate.stages.common import Context, Options
@@ -59,14 +61,14 @@ def test_out_and_in_again(study):
     assert result.tally.done == 6
     assert "files at labels: people fill them in" in str(result.tally.details)
     assert collect(_context(study)).tally.details["pending"] == 12
-    tasks = _fill(study, "ada")
+    tasks = _fill(study, "quinn")
     first = collect(_context(study)).tally
     assert (first.done, first.details["pending"], dict(first.failed)) == (6, 6, {})
-    _fill(study, "bob", lambda row: row.update(vote="hm" if row["slot"] == "i01" else row["vote"]))
+    _fill(study, "zora", lambda row: row.update(vote="hm" if row["slot"] == "i01" else row["vote"]))
     spoilt = collect(_context(study)).tally
     assert (spoilt.done, dict(spoilt.failed)) == (0, {"unknown_vote": 6})
-    assert any("votes-bob.csv, line 2" in note for note in spoilt.notes)
-    _fill(study, "bob")
+    assert any("votes-zora.csv, line 2" in note for note in spoilt.notes)
+    _fill(study, "zora")
     mended = collect(_context(study)).tally
     assert (mended.done, mended.details["pending"], dict(mended.failed)) == (6, 0, {})
     with study.session() as session:
@@ -79,7 +81,34 @@ def test_out_and_in_again(study):
         assert modes == ["files at labels: people fill them in"]
         assert {f.selected for f in queries.frequencies(session) if f.shown == 2} == {0, 2}
     kept = b"".join(path.read_bytes() for path in study.root.glob("study.db*"))
-    assert b"ada" not in kept and b"bob" not in kept
+    assert b"quinn" not in kept and b"zora" not in kept  # names of no hexadecimal digits
+
+
+class _Point:
+    """An entry point of another package: it brings a provider that keeps files elsewhere."""
+
+    name, value = "lab", "lab_crowd:open_provider"
+
+    @staticmethod
+    def load() -> Callable[[registry.ProviderSettings], Any]:
+        def open_provider(settings: registry.ProviderSettings) -> Any:
+            found = FilesProvider(settings.folder, settings.displays, settings.key)
+            found.name, found.mode = "lab", f"lab of {settings.study}: students"
+            return found
+
+        return open_provider
+
+
+def test_a_provider_that_another_package_brings(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "entry_points", lambda group: [_Point])
+    study = small_study(tmp_path, provider='"lab"', reward='"0.00"')
+    assert publish(_context(study)).tally.done == 6
+    assert (study.root / "lab" / "batch-001" / "tasks.csv").exists()
+    with study.session() as session:
+        (batch,) = session.scalars(select(Batch)).all()
+    assert (batch.provider, batch.mode) == ("lab", "lab of digits-small: students")
+    assert collect(_context(study)).tally.details["pending"] == 12
+    study.close()
 
 
 class Killed(BaseException):
@@ -123,8 +152,8 @@ def test_experts_disagree_and_what_they_disagree_on_comes_back(tmp_path):
     none = {"reward": '"0.00"', "positive": "0", "negative": "0"}
     study = small_study(tmp_path, provider='"files"', mode='"expert"', **none)
     publish(_context(study))
-    _fill(study, "ada")
-    _fill(study, "bob", _contrary)
+    _fill(study, "quinn")
+    _fill(study, "zora", _contrary)
     tally = collect(_context(study)).tally
     assert tally.details["disputed"] > 0
     assert any("come back to them" in note for note in tally.notes)
@@ -133,7 +162,7 @@ def test_experts_disagree_and_what_they_disagree_on_comes_back(tmp_path):
         again = list(csv.DictReader(handle))
     assert {row["round"] for row in again} == {"2"}
     assert len(again) == tally.details["disputed"]
-    for name in ("ada", "bob"):
+    for name in ("quinn", "zora"):
         _fill(study, name)  # both have come to the same mind
     after = collect(_context(study)).tally
     assert after.done == 2 * found.done and "disputed" not in after.details
