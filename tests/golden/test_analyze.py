@@ -37,8 +37,9 @@ BEST = "shake_shake_26_2x64d_SSI_cutout16"
 
 
 @pytest.fixture(scope="module")
-def outcome():
-    words = ["analyze", "--json", "--original", FOLDER / "original_predictions"]
+def outcome(tmp_path_factory):
+    page = tmp_path_factory.mktemp("golden") / "cifar.html"
+    words = ["analyze", "--json", "--report", page, "--original", FOLDER / "original_predictions"]
     words += ["--labels-original", FOLDER / "original_labels.npy"]
     for name in PUBLISHED:
         words += ["--new", f"{name}={FOLDER / f'{name}_predictions'}"]
@@ -78,6 +79,15 @@ def test_every_figure(outcome, name):
     assert max(m["sets"][name]["accuracy"] for m in outcome["models"]) == pytest.approx(
         model["sets"][name]["accuracy"]
     )
+
+
+def test_the_report_is_built_from_it(outcome):
+    page = Path(outcome["report"])
+    html = page.read_text(encoding="utf-8")
+    assert "The 30 models lose 8.1 points on “v4”" in html
+    assert "24 of 435 pairs of models change places, none by more than chance can explain" in html
+    for name in PUBLISHED:
+        assert (page.parent / "cifar_files" / f"scatter-{name}-logit.pdf").is_file()
 
 
 def test_models_agree_more_than_independent_ones_would(outcome):
