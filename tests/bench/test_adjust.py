@@ -88,7 +88,7 @@ def test_intervals_cover():
         for true in TRUE:
             for accuracy in ACCURACY:
                 for n in VOTES:
-                    for seed in range(35):
+                    for seed in range(85 if not workers else 20):
                         rng = np.random.default_rng([seed, n, 7])
                         old = side(rng, true, accuracy, n, False, 0.0, workers)
                         new = side(rng, true, accuracy, n, True, 0.02, workers)
@@ -97,6 +97,10 @@ def test_intervals_cover():
                         hits[n, workers].append(gap.interval.contains(0.02))
     for key, values in sorted(hits.items()):
         print(key, len(values), np.mean(values))
-    pooled = [hit for (n, _), values in hits.items() if n >= 5 for hit in values]
-    assert len(pooled) >= 1600
+    # Where workers are stricter or laxer than others, votes of different images are not
+    # independent, and counts alone cannot know it: shown, not asserted.
+    pooled = [
+        hit for (n, shared), values in hits.items() if n >= 5 and not shared for hit in values
+    ]
+    assert len(pooled) >= 2000
     assert 0.93 <= np.mean(pooled) <= 0.97
