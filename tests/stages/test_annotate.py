@@ -4,7 +4,14 @@ import signal
 
 import pytest
 from sqlalchemy import func, select
-from support.annotators import Annotator, Judge, annotating, ended, small_study
+from support.annotators import (
+    Annotator,
+    Judge,
+    annotating,
+    ended,
+    small_study,
+    with_simulated_vote,
+)
 from support.command import replicate
 
 from replicate.store import queries
@@ -158,11 +165,13 @@ def _sample_all(study: Study) -> None:
     path.write_text(head + block + "[[class]]".join([classes[0], *kept]))
 
 
-def test_a_study_with_simulated_votes_is_left_as_it_is(small_demo, tmp_path):
-    before = sorted(small_demo.rglob("*"))
-    outcome = replicate("annotate", "-C", small_demo, "--no-browser")
+def test_a_study_with_simulated_votes_is_left_as_it_is(tmp_path):
+    root = with_simulated_vote(small_study(tmp_path)).root
+    before = sorted(root.rglob("*"))
+    outcome = replicate("annotate", "-C", root, "--no-browser")
     assert outcome.code == 4 and "simulated workers" in outcome.err
-    assert sorted(small_demo.rglob("*")) == before
+    assert not (root / "annotate").exists()
+    assert [path for path in sorted(root.rglob("*")) if path.name != ".lock"] == before
 
 
 @pytest.mark.parametrize("names", ["", "olga,,hugo", "olga,olga"])

@@ -7,11 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from sqlalchemy import func, select
-from support.annotators import small_study
+from support.annotators import small_study, with_simulated_vote
 from support.command import replicate
 
-from replicate.crowd.imports import read_imports
-from replicate.stages.votes import import_votes
+from replicate.base.errors import GuardError
+from replicate.base.tables import write_table
+from replicate.crowd.imports import Imported, ImportedVote, read_imports
+from replicate.stages.votes import export_votes, import_votes
 from replicate.store import queries
 from replicate.store.tables import Assignment, Batch, Hit, PreparedImage, SetImage, Vote
 from replicate.study import Study
@@ -103,31 +105,34 @@ def test_images_and_classes_that_the_study_lacks(tmp_path):
     study.close()
 
 
-def test_simulated_and_imported_votes_are_not_mixed(small_demo, tmp_path):
+def test_simulated_and_imported_votes_are_not_mixed(tmp_path):
+    study = with_simulated_vote(small_study(tmp_path))
+    found = Imported(votes=[ImportedVote("a", "3", "w", "yes")])
+    with pytest.raises(GuardError, match="simulated workers"):
+        import_votes(study, found, "csv")
+    study.close()
+
+
+def test_export_writes_every_vote_and_can_be_read_again(tmp_path):
+    study = small_study(tmp_path)
+    found = read_imports([_batch(study, tmp_path / "old.csv")], "mturk-csv")
+    import_votes(study, found, "mturk-csv")
+    study.close()
     table = tmp_path / "votes.csv"
-    table.write_text("image_id,class_id,worker,vote\na,3,w,yes\n")
-    outcome = replicate("votes", "import", table, "--format", "csv", "-C", small_demo)
-    assert outcome.code == 4 and "simulated workers" in outcome.err
-
-
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "tsv"])
-def test_export_writes_every_vote_and_can_be_read_again(small_demo, tmp_path, ending):
-    table = tmp_path / f"votes.{ending}"
-    outcome = replicate("votes", "export", table, "-C", small_demo, "--json")
+    outcome = replicate("votes", "export", table, "-C", study.root, "--json")
     assert outcome.code == 0, outcome.err
-    if ending == "jsonl":
-        frame = pd.DataFrame([json.loads(line) for line in table.read_text().splitlines()])
-    else:
-        frame = pd.read_csv(table, sep="," if ending == "csv" else "\t")
-    assert len(frame) == outcome.json()["votes"] > 0
-    assert frame["simulated"].all()
+    frame = pd.read_csv(table, dtype={"class_id": str})
+    assert len(frame) == outcome.json()["votes"] == outcome.json()["counted"] == 8
+    assert not frame["simulated"].any()
     assert frame["worker"].str.fullmatch("[0-9a-f]{32}").all()
-    assert set(frame["mode"]) == {"sandbox: simulated workers, nobody is paid"}
-    counts = frame[frame["counted"].astype(bool)].groupby(["image_id", "class_id"]).size()
-    freq = replicate("freq", "-C", small_demo, "--output", tmp_path / "freq.csv")
-    assert freq.code == 0, freq.err
-    shown = pd.read_csv(tmp_path / "freq.csv", dtype={"class_id": str})
-    assert counts.sum() == shown["shown"].sum()
+    assert set(frame["mode"]) == {"imported at mturk-csv: people who worked elsewhere"}
+    again = read_imports([table], "csv")
+    assert (len(again.votes), again.left_out.total()) == (8, 0)
+    for ending in ("jsonl", "tsv"):
+        write_table(export_votes(study), tmp_path / f"votes.{ending}")
+    lines = [json.loads(line) for line in (tmp_path / "votes.jsonl").read_text().splitlines()]
+    assert [line["image_id"] for line in lines] == frame["image_id"].tolist()
+    study.close()
 
 
 def test_a_table_for_freq_without_a_study(tmp_path):

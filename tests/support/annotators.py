@@ -14,6 +14,7 @@ import requests
 from stages.labels import SMALLER, fill
 
 from replicate.base.digests import sha256_bytes
+from replicate.store.tables import Assignment, Hit
 from replicate.study import Study, init_study, open_study
 from support.command import environment
 
@@ -112,6 +113,28 @@ def small_study(root: Path, **changes: str) -> Study:
     path.write_text(text)
     study = open_study(study.root)
     fill(study)
+    return study
+
+
+def with_simulated_vote(study: Study) -> Study:
+    """The study with one page that a simulated worker has done."""
+    with study.session() as session:
+        hit = Hit(
+            hit_key="k", class_id="3", number=0, assignments=1, reward="0.00", status="complete"
+        )
+        session.add(hit)
+        session.flush()
+        session.add(
+            Assignment(
+                assignment_id="A",
+                hit_key="k",
+                worker_id="w",
+                status="Approved",
+                answer="",
+                simulated=True,
+            )
+        )
+    study.close()
     return study
 
 
