@@ -94,6 +94,7 @@ def test_health_is_one_word_or_numbers_without_names(tmp_path: Path) -> None:
         assert document == {
             "status": "ok",
             "version": __version__,
+            "sandbox": True,
             "database": "sqlite",
             "schema": SCHEMA,
             "hits": 1,
