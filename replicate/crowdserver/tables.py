@@ -14,11 +14,13 @@ class Setting(Base):
 
     __tablename__ = "settings"
     name: Mapped[str] = mapped_column(
-        primary_key=True, doc="secret, base_url, clock_offset or invitations."
+        primary_key=True,
+        doc="secret, base_url, clock_offset, invitations, or signed_out and a key's id.",
     )
     value: Mapped[str] = mapped_column(
         doc="Its value as text: the key of all ids and signatures in hexadecimal, "
-        "the address, the seconds that a sandbox's clock is ahead, or how many were invited.",
+        "the address, the seconds that a sandbox's clock is ahead, how many were invited, or when "
+        "that key's sessions ended.",
     )
 
 
