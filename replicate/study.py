@@ -26,7 +26,7 @@ from replicate.sources.terms import (
 )
 from replicate.sources.wordnet import find_wordnet
 from replicate.store import database
-from replicate.store.rules import take_over_rules
+from replicate.store.rules import follow_rules
 
 PIPELINE_FILE = "pipeline.toml"
 
@@ -182,8 +182,7 @@ class Study:
         """
         engine = database.connect(self.database_url)
         database.upgrade(engine)
-        with database.session(engine) as session:
-            take_over_rules(session, self.pipeline.label.rules())
+        follow_rules(engine, self.pipeline.label.rules())
         return engine
 
     @contextmanager

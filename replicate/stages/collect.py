@@ -25,7 +25,7 @@ from replicate.stages.labelling import mode_of, open_provider, worker_hash, work
 from replicate.stages.publish_rounds import disputes_to_publish
 from replicate.store.rules import outcome
 from replicate.store.tables import Assignment, Hit, HitImage, Vote
-from replicate.store.workers import refresh_estimates
+from replicate.store.workers import update_estimates
 from replicate.study import Study
 
 _ENDED = ("Reviewable", "Reviewing", "Disposed")  # states in which nobody can send any more
@@ -248,8 +248,8 @@ def _slots(session: Session, hit_key: str) -> list[Slot]:
 
 
 def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
+    update_estimates(study.engine)
     with study.session() as session:
-        refresh_estimates(session)
         found = outcome(session)
         paid = ledger.sums(session)
         disputes = disputes_to_publish(session, study)

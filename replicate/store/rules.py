@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import Engine, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from replicate.store import database
 from replicate.store.tables import Rule
-from replicate.store.workers import refresh_estimates
+from replicate.store.workers import estimates_are_fresh, refresh_estimates
 
 # Each rule with the number of items below which it judges nobody, and who has as many.
 _JUDGED = {
@@ -103,6 +104,24 @@ class Outcome:
             for item in self.rules
             if item.judged == 0 and item.value > 0
         ]
+
+
+def follow_rules(engine: Engine, wanted: Mapping[str, float]) -> None:
+    """Bring a database to these rules; where it follows them already, nothing is written.
+
+    Args:
+        engine: The study's database.
+        wanted: The rules and minimum numbers, by name.
+    """
+    of_all_votes = any(name in wanted for name in _OF_ALL_VOTES)
+    with database.session(engine) as session:
+        known = {row.name: row.value for row in session.scalars(select(Rule))}
+        if known == dict(wanted) and (not of_all_votes or estimates_are_fresh(session)):
+            return
+    with database.session(engine) as session:
+        # Writing first waits for another process's transaction, as in `update_estimates`.
+        session.execute(update(Rule).values(value=Rule.value))
+        take_over_rules(session, wanted)
 
 
 def take_over_rules(session: Session, wanted: Mapping[str, float]) -> None:

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import Engine, delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from replicate.base.digests import digest_rows
 from replicate.crowd.quality import WorkerRecord
+from replicate.store import database
 from replicate.store.tables import Estimate, WorkerEstimate
 
 if TYPE_CHECKING:
@@ -32,19 +33,42 @@ def refresh_estimates(session: Session) -> Estimate | None:
     Returns:
         What the estimates are made from; None if there are no votes.
     """
+    digest = _pages_digest(session)
+    known = session.scalars(select(Estimate)).first()
+    if (known.votes_digest if known else None) == digest:
+        return known
+    session.execute(delete(Estimate))
+    session.execute(delete(WorkerEstimate))
+    return _estimate(session, digest) if digest else None
+
+
+def update_estimates(engine: Engine) -> None:
+    """Make stale estimates anew, whoever else writes meanwhile; fresh ones are left alone."""
+    with database.session(engine) as session:
+        if estimates_are_fresh(session):
+            return
+    with database.session(engine) as session:
+        # Writing first waits for another process's transaction; on SQLite one that has read
+        # something could not wait, for what it read may be out of date.
+        session.execute(delete(Estimate))
+        refresh_estimates(session)
+
+
+def estimates_are_fresh(session: Session) -> bool:
+    """Whether the estimates, or that there are none, stem from the votes that are there."""
+    return session.scalar(select(Estimate.votes_digest)) == _pages_digest(session)
+
+
+def _pages_digest(session: Session) -> str | None:
     rows = session.execute(
         text(
             "SELECT assignment_id, COUNT(*), SUM(CASE WHEN value = 'yes' THEN 1 ELSE 0 END) "
             "FROM usable_votes WHERE role <> 'repeat' GROUP BY assignment_id"
         )
     ).all()
-    digest = digest_rows([page, int(votes), int(yes)] for page, votes, yes in rows)
-    known = session.scalars(select(Estimate)).first()
-    if known is not None and known.votes_digest == digest:
-        return known
-    session.execute(delete(Estimate))
-    session.execute(delete(WorkerEstimate))
-    return _estimate(session, digest) if rows else None
+    if not rows:
+        return None
+    return digest_rows([page, int(votes), int(yes)] for page, votes, yes in rows)
 
 
 def _estimate(session: Session, digest: str) -> Estimate:

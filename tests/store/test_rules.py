@@ -1,7 +1,9 @@
 """Rules and workers' records in SQL, against loops, on SQLite and on PostgreSQL."""
 
 import math
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import numpy as np
@@ -12,9 +14,9 @@ from support.votes import Page, random_pages, store_pages
 from replicate.analysis.dawid_skene import dawid_skene
 from replicate.crowd.quality import WorkerRecord
 from replicate.store import database, queries
-from replicate.store.rules import outcome, take_over_rules
+from replicate.store.rules import follow_rules, outcome, take_over_rules
 from replicate.store.tables import Estimate
-from replicate.store.workers import refresh_estimates, worker_records
+from replicate.store.workers import estimates_are_fresh, refresh_estimates, worker_records
 
 LEAST = {
     "min_controls": 20.0,
@@ -229,6 +231,29 @@ def test_estimates_follow_the_votes_that_are_there(tmp_path_factory):
         (again,) = session.query(Estimate).all()
     assert again.votes_digest != first.votes_digest
     assert again.n_votes < first.n_votes
+    engine.dispose()
+
+
+def test_rules_wait_for_another_process_and_write_nothing_twice(tmp_path_factory, pages):
+    engine = _sqlite(tmp_path_factory)
+    database.upgrade(engine)
+    store_pages(engine, pages)
+    rules = {"min_informedness": 0.2, **LEAST}
+    other = sqlite3.connect(engine.url.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("UPDATE assignments SET status = 'Rejected' WHERE assignment_id = 'page 3'")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(follow_rules, engine, rules)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+        other.execute("COMMIT")
+        waiting.result(timeout=60)
+    before = other.execute("PRAGMA data_version").fetchone()
+    follow_rules(engine, rules)
+    assert other.execute("PRAGMA data_version").fetchone() == before
+    with database.session(engine) as session:
+        assert estimates_are_fresh(session)
+    other.close()
     engine.dispose()
 
 
