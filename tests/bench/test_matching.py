@@ -1,7 +1,7 @@
 """How far off the true frequencies of matched sets are, by strategy and number of votes.
 
-Run with `pytest -n0 -s tests/bench/test_matching.py -o addopts=--import-mode=importlib`; the table
-that it prints is the one of docs/adjust.md.
+Run with `pytest -n0 -s tests/bench/test_matching.py -o addopts=--import-mode=importlib
+--benchmark-only`; the table that it prints is the one of docs/adjust.md.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def planted(rng, true: str, n: int, pool: bool, size: int):
     return table, {f"{kind}{i}": value for i, value in enumerate(s.tolist())}
 
 
-def test_matched_sets_on_planted_truth():
+def matched_sets() -> None:
     print("\n| votes | matched-frequency | matched-estimated |")
     for n in VOTES:
         means = {"matched-frequency": [], "matched-estimated": []}
@@ -51,3 +51,7 @@ def test_matched_sets_on_planted_truth():
         print(f"| {n} | " + " | ".join(cells) + " |", flush=True)
         assert max(map(abs, means["matched-estimated"])) <= 0.01
         assert min(means["matched-frequency"]) > max(map(abs, means["matched-estimated"]))
+
+
+def test_matched_sets_on_planted_truth(benchmark):
+    benchmark.pedantic(matched_sets)
