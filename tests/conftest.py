@@ -80,11 +80,11 @@ def postgres_bin() -> Path:
 
 
 @pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory, postgres_bin: Path) -> Iterator[str]:
+def postgres_url(postgres_bin: Path) -> Iterator[str]:
     """A PostgreSQL server for the tests of one file."""
     from support.postgres import postgres_server
 
-    with postgres_server(tmp_path_factory.mktemp("postgres"), postgres_bin) as url:
+    with postgres_server(postgres_bin) as url:
         yield url
 
 

@@ -1,61 +1,8 @@
-"""`replicate analyze` on files as people publish them: read liberally, reported exactly."""
-
-import csv
-import json
-import sys
-import warnings
+"""`replicate analyze` on folders as people publish them: read liberally, reported exactly."""
 
 import numpy as np
 import pytest
-
-from replicate.cli.main import main
-
-LABELS = np.arange(300) % 10
-MODELS = {"alexnet": 0.6, "resnet_50": 0.7, "vgg16": 0.75, "vit_b": 0.8, "wide-resnet": 0.9}
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """The command in this process: exit code, its JSON (or text) and what it said."""
-
-    def call(*arguments, as_json=True):
-        words = ["replicate", *map(str, arguments), *(["--json"] if as_json else [])]
-        monkeypatch.setattr(sys, "argv", words)
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as stop:
-            warnings.simplefilter("error")  # nothing deep inside a library may complain
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return stop.value.code, json.loads(out) if as_json else out, err
-
-    return call
-
-
-def predicted(accuracy, seed, labels=LABELS, k=1):
-    """Predictions of shape (n, k), best first, right for about that share."""
-    rng = np.random.default_rng(seed)
-    right = rng.random(len(labels)) < accuracy
-    first = np.where(right, labels, (labels + rng.integers(1, 10, len(labels))) % 10)
-    rest = [(first + i) % 10 for i in range(1, k)]
-    return np.stack([first, *rest], axis=1)
-
-
-def write(folder, drop=0.0, models=MODELS, labels=LABELS, k=1, seed=0, change=None):
-    folder.mkdir(parents=True)
-    for i, (name, accuracy) in enumerate(models.items()):
-        values = predicted(accuracy - drop, seed + i, labels, k)
-        if change:
-            values = change(name, values)
-        np.save(folder / f"{name}.npy", values[:, 0] if k == 1 else values)
-    labels_file = folder.parent / f"{folder.name}_labels.npy"
-    np.save(labels_file, labels)
-    return labels_file
-
-
-def command(tmp_path, old, new):
-    return ("analyze", "--original", tmp_path / "old", "--labels-original", old,
-            "--new", f"v2={tmp_path / 'new'}", "--labels-new", f"v2={new}",
-            "--resamples", 200)  # fmt: skip
+from support.published import LABELS, MODELS, command, predicted, write
 
 
 @pytest.fixture
@@ -389,120 +336,6 @@ def test_an_empty_folder_and_things_that_are_not_there(run, two, tmp_path):
 # Tables
 
 
-def table(path, header, rows):
-    with path.open("w", newline="") as handle:
-        csv.writer(handle).writerows([header, *rows])
-    return path
-
-
-ROWS = [
-    (model, name, round(300 * (accuracy - drop)), 300)
-    for model, accuracy in MODELS.items()
-    for name, drop in (("Original", 0.0), ("V2", 0.1 * accuracy))
-]
-
-
-def test_a_table_of_counts_in_any_order_and_spelling(run, tmp_path):
-    rows = [(n, f" {name} ", k, model) for model, name, k, n in ROWS]
-    path = table(tmp_path / "t.csv", ("N", " Test Set", "Correct ", "Model"), rows)
-    code, value, err = run("analyze", path, "--original", "original", "--resamples", 200)
-    assert code == 0, err
-    (pair,) = value["pairs"]
-    assert (pair["original"], pair["new"], pair["n_models"]) == ("Original", "V2", 5)
-    assert pair["inversions"]["resolved"] is None
-    assert pair["fits"]["logit"]["ci"]["images"] is not None
-    assert any("only totals" in text for text in value["warnings"])
-    assert value["models"][0]["sets"]["V2"]["correct"] == round(300 * 0.54)
-
-
-def test_a_table_of_scores_in_percent_and_one_column_a_set(run, tmp_path):
-    rows = [(m, n, f"{100 * k / 300:.2f}%") for m, n, k, _ in ROWS]
-    path = table(tmp_path / "t.csv", ("model", "dataset", "accuracy"), rows)
-    code, value, err = run("analyze", path, "--original", "Original", "--resamples", 200)
-    assert code == 0, err
-    fit = value["pairs"][0]["fits"]["linear"]
-    assert fit["slope"] == pytest.approx(0.9, abs=0.02)
-    assert fit["ci"]["images"] is None and fit["ci"]["models"] is not None
-    assert value["models"][0]["sets"]["V2"]["n"] is None
-    wide = [(m, 100 * a, 90 * a) for m, a in MODELS.items()]
-    path = table(tmp_path / "w.csv", ("Model", "CIFAR-10", "CIFAR-10.1"), wide)
-    code, value, err = run("analyze", path, "--original", "cifar-10", "--resamples", 200)
-    assert code == 0, err
-    assert value["pairs"][0]["new"] == "CIFAR-10.1"
-
-
-@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "parquet"])
-def test_per_item_scores(run, tmp_path, kind):
-    import pandas as pd
-
-    rng = np.random.default_rng(1)
-    rows = [
-        (model, name, f"q{i}", float(np.clip(rng.beta(8 * a, 8 * (1 - a)) - d, 0, 1)))
-        for model, a in MODELS.items()
-        for name, d in (("original", 0), ("new", 0.05))
-        for i in range(60)
-    ]
-    frame = pd.DataFrame(rows, columns=["Model", "Test_Set", "Item", "Score"])
-    path = tmp_path / f"t.{kind}"
-    if kind == "csv":
-        frame.to_csv(path, index=False)
-    elif kind == "parquet":
-        frame.to_parquet(path)
-    else:
-        frame.to_json(path, orient="records", lines=kind == "jsonl")
-    code, value, err = run("analyze", path, "--original", "original", "--resamples", 300)
-    assert code == 0, err
-    item = value["models"][0]["sets"]["new"]
-    mine = frame[(frame.Model == "alexnet") & (frame.Test_Set == "new")].Score
-    assert item["accuracy"] == pytest.approx(mine.mean(), abs=1e-9)
-    assert item["ci"][0] < item["accuracy"] < item["ci"][1]
-    assert value["pairs"][0]["fits"]["linear"]["ci"]["both"] is not None
-
-
-def test_errors_where_lower_is_better_and_rows_that_do_not_agree(run, tmp_path):
-    rows = [(m, n, 1 - k / 300) for m, n, k, _ in ROWS] + [("vgg16", "V2", 0.5)]
-    path = table(tmp_path / "t.csv", ("model", "test_set", "error"), rows)
-    code, value, _ = run("analyze", path, "--original", "Original", "--resamples", 200)
-    assert code == 3
-    assert value["excluded"][0]["model"] == "vgg16"
-    model = next(m for m in value["models"] if m["name"] == "vit_b")
-    assert model["sets"]["Original"]["accuracy"] == pytest.approx(0.8)
-
-
-def test_a_metric_that_is_no_fraction_has_the_linear_scale_only(run, tmp_path):
-    rows = [(m, n, 40 + k) for m, n, k, _ in ROWS]
-    path = table(tmp_path / "t.csv", ("model", "test_set", "score"), rows)
-    code, value, _ = run("analyze", path, "--original", "Original", "--resamples", 200)
-    assert code == 0
-    fits = value["pairs"][0]["fits"]
-    assert fits["linear"] is not None and fits["logit"] is None and fits["probit"] is None
-
-
-def test_tables_that_cannot_be_used(run, tmp_path):
-    path = table(tmp_path / "t.csv", ("a", "b"), [("x", "y")])
-    code, _, err = run("analyze", path, "--original", "x")
-    assert code == 2 and "a, b" in err
-    path = table(tmp_path / "u.csv", ("model", "test_set", "score"), [("m", "old", 0.5)])
-    code, _, err = run("analyze", path, "--original", "new")
-    assert code == 2 and "old" in err
-    assert run("analyze", path, "--original", "old")[0] == 2
-    assert run("analyze", tmp_path / "none.csv", "--original", "old")[0] == 2
-    (tmp_path / "empty.csv").write_text("")
-    assert run("analyze", tmp_path / "empty.csv", "--original", "old")[0] == 2
-
-
-def test_power(run):
-    code, value, _ = run("power", "--accuracy", 93, "--images", 2021, "--original", 10_000)
-    assert code == 0 and round(100 * value["gap"], 2) == 1.74
-    code, value, _ = run("power", "--accuracy", 0.76, "--gap", 1.31, "--original", 50_000)
-    assert code == 0 and abs(value["n_new"] - 10_000) < 30
-    code, text, _ = run("power", "--accuracy", 0.76, "--gap", 0.1, "--original", 50_000,
-                        as_json=False)  # fmt: skip
-    assert code == 0 and "too small" in text
-    assert run("power", "--accuracy", 93)[0] == 2
-    assert run("power", "--accuracy", 93, "--images", 0)[0] == 2
-
-
 def test_classes_that_are_text(run, tmp_path):
     names = np.array([f"n{i:08d}" for i in range(10)])
 
@@ -537,30 +370,6 @@ def test_items_by_name_in_another_order(run, tmp_path):
     assert value["models"][0]["sets"]["v2"]["accuracy"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("kind", ["npz", "json", "csv"])
-def test_one_file_of_all_models(run, tmp_path, kind):
-    old = write(tmp_path / "old")
-    new = tmp_path / "new_labels.npy"
-    np.save(new, LABELS)
-    values = {name: predicted(a - 0.1, i)[:, 0] for i, (name, a) in enumerate(MODELS.items())}
-    path = tmp_path / f"new.{kind}"
-    if kind == "npz":
-        np.savez(path, **values)
-    elif kind == "json":
-        path.write_text(json.dumps({name: column.tolist() for name, column in values.items()}))
-    else:
-        rows = zip(range(300), LABELS, *values.values(), strict=True)
-        table(path, ("index", "label", *values), list(rows))
-    words = [f"v2={path}" if str(w).startswith("v2=") and "labels" not in str(w) else w
-             for w in command(tmp_path, old, new)]  # fmt: skip
-    code, value, err = run(*words)
-    assert code == 0, err
-    assert value["pairs"][0]["n_models"] == 5
-    path.write_text("[1, 2]")
-    code, _, err = run(*words)
-    assert code == 2 and "one file a model" in err
-
-
 def test_columns_that_are_not_sorted_are_left_out(run, tmp_path):
     def by_class(name, values):
         return np.sort(values, axis=1) if name == "vgg16" else values
@@ -582,15 +391,3 @@ def test_a_whole_folder_stored_worst_first(run, tmp_path):
     assert any("--repair columns" in text for text in value["warnings"])
     code, value, _ = run(*command(tmp_path, old, new), "--repair", "columns", "--top", 5)
     assert code == 0 and value["pairs"][0]["n_models"] == 5
-
-
-def test_competitions(run, tmp_path):
-    rows = [(c, f"t{i}", 0.9 - i / 100, 0.88 - i / 95) for c in "ab" for i in range(20)]
-    path = table(tmp_path / "t.csv", ("competition", "team", "public", "private"), rows)
-    code, value, err = run("competitions", path)
-    assert code == 0, err
-    assert [c["n_teams"] for c in value["competitions"]] == [20, 20]
-    assert value["summary"]["gap"]["n"] == 2
-    assert value["summary"]["top_gap"] is None  # two teams in a tenth have no interval
-    code, text, _ = run("competitions", path, as_json=False)
-    assert code == 0 and "Over 2 competitions" in text

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, postgres_bin: Path) -> Iterator[str]:
-    with postgres_server(tmp_path_factory.mktemp("postgres"), postgres_bin) as found:
+def url(postgres_bin: Path) -> Iterator[str]:
+    with postgres_server(postgres_bin) as found:
         yield found
 
 

@@ -4,6 +4,7 @@ import os
 import pwd
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,16 +24,26 @@ def _as_server_user(folder: Path) -> dict[str, int]:
     if os.geteuid() != 0:
         return {}
     user = pwd.getpwnam("postgres")
-    for path in (folder, *folder.parents):
-        if path.stat().st_uid == 0 and str(path).startswith("/tmp/"):
-            path.chmod(0o755)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid}
 
 
 @contextmanager
-def postgres_server(folder: Path, programs: Path) -> Iterator[str]:
-    """The URL of a new server that keeps its files in an empty folder."""
+def postgres_server(programs: Path) -> Iterator[str]:
+    """The URL of a new server.
+
+    Its files are in a folder of their own, not one of pytest's: pytest closes those to everybody
+    but its user each time that it starts, and PostgreSQL runs as another.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="replicate-postgres-") as folder,
+        _server_in(Path(folder), programs) as url,
+    ):
+        yield url
+
+
+@contextmanager
+def _server_in(folder: Path, programs: Path) -> Iterator[str]:
     identity = _as_server_user(folder)
     data, port = folder / "data", _free_port()
     subprocess.run(
