@@ -13,10 +13,13 @@ def signed(value: float, decimals: int = 1) -> str:
 
     >>> signed(-1.26), signed(0.004), signed(2.0)
     ('−1.3', '0.0', '2.0')
+    >>> signed(8.25) == signed(8.250000000000002)
+    True
     """
     if not math.isfinite(value):
         return MISSING
-    text = f"{value:.{decimals}f}"
+    # One figure that was added up in two ways must not be rounded in two ways.
+    text = f"{round(value, 9):.{decimals}f}"
     if float(text) == 0:
         text = text.lstrip("-")
     return text.replace("-", "−")

@@ -143,6 +143,7 @@ def _table(settings: SourceSettings) -> Source:
 
 
 BUILT_IN: dict[str, Factory] = {"flickr": _flickr, "folder": _folder, "table": _table}
+BY_CLASS = ("folder", "table")  # of our own, those whose images are filed under a class's id
 
 
 def source_names() -> tuple[str, ...]:

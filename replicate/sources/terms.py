@@ -98,6 +98,21 @@ def search_terms(name: str, synonyms: Sequence[str] = (), own: Sequence[str] = (
     return _distinct(Term(text, "name") for text in (name, *synonyms))
 
 
+def source_terms(class_id: str, terms: Sequence[Term], by_class: bool) -> list[Term]:
+    """What is asked of a source for a class.
+
+    Args:
+        class_id: The class.
+        terms: Its search terms.
+        by_class: Whether the source may file images under the class's id, which is then asked
+            for first.
+
+    >>> [term.text for term in source_terms("n01443537", [Term("goldfish", "name")], True)]
+    ['n01443537', 'goldfish']
+    """
+    return _distinct([Term(class_id, "name"), *terms]) if by_class else list(terms)
+
+
 def named_classes(nouns: Nouns, wnids: Sequence[str], rules: Rules) -> list[NamedClass]:
     """Names, definitions, search terms and nearest classes of a list of wnids.
 

@@ -17,7 +17,7 @@ from replicate.pipeline.model import GatherConfig
 from replicate.sources.flickr import SIZES
 from replicate.sources.records import Photo, QueryPage, Window
 from replicate.sources.registry import Source, SourceSettings, open_source
-from replicate.sources.terms import search_terms, split_budget
+from replicate.sources.terms import source_terms, split_budget
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.gather_files import download_candidates, missing_files
 from replicate.stages.gather_sets import gather_sets
@@ -84,7 +84,9 @@ def _search(context: Context, tally: Tally) -> None:
     with _source(context) as source:
         for place, item in enumerate(todo):
             context.progress("searching", place, len(todo))
-            found = ClassSearch(source, _terms(item, source), _windows(config), config.per_class)
+            terms = source_terms(item.class_id, item.terms, source.by_class)
+            texts = [term.text for term in terms]
+            found = ClassSearch(source, texts, _windows(config), config.per_class)
             _store(context, item, found, source.base)
             if len(found.chosen) < config.per_class:
                 tally.notes.append(
@@ -135,13 +137,6 @@ def _addresses(context: Context) -> tuple[str, bool]:
         return context.world.flickr_endpoint(), False
     with _source(context) as source:
         return source.base, source.local
-
-
-def _terms(item: StudyClass, source: Source) -> list[str]:
-    terms = [term.text for term in item.terms]
-    if source.by_class:
-        return [term.text for term in search_terms(item.class_id, terms)]
-    return terms
 
 
 def _windows(config: GatherConfig) -> list[Window]:

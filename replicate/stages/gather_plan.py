@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from replicate.sources.terms import Term, split_budget
+from replicate.sources.registry import BY_CLASS
+from replicate.sources.terms import Term, source_terms, split_budget
 from replicate.study import Study
 
 REAL_RESULTS = 4000  # of one query; Flickr repeats itself after that
@@ -95,6 +96,7 @@ def plan_gather(study: Study) -> GatherPlan:
     """
     config = study.pipeline.gather
     called = config.source == "flickr"
+    by_class = config.source in BY_CLASS
     windows = max(1, len(config.date_windows))
     pages = ceil(REAL_RESULTS / config.per_page)
 
@@ -114,7 +116,10 @@ def plan_gather(study: Study) -> GatherPlan:
 
     return GatherPlan(
         source=config.source,
-        classes=tuple(plan(c.class_id, c.name, c.terms, c.shared) for c in study.classes),
+        classes=tuple(
+            plan(c.class_id, c.name, source_terms(c.class_id, c.terms, by_class), c.shared)
+            for c in study.classes
+        ),
         per_class=config.per_class,
         calls_per_hour=config.calls_per_hour if called else None,
     )

@@ -57,6 +57,16 @@ def test_own_vocabularies_need_no_wordnet(tmp_path):
     assert {term.origin for each in plan.classes for term in each.terms} <= {"own", "name"}
 
 
+def test_a_folder_is_asked_for_the_class_s_id_first(tmp_path):
+    study = init_study(tmp_path / "study", "digits")
+    path = study.root / "pipeline.toml"
+    text = path.read_text().replace('source = "flickr"', 'source = "folder"\npath = "photos"')
+    path.write_text(text)
+    plan = plan_gather(open_study(study.root))
+    assert [each.terms[0].text for each in plan.classes] == list("0123456789")
+    assert plan.total("calls") == 0 and plan.as_json()["calls_per_hour"] is None
+
+
 def test_terms_by_wnid_are_keys_of_the_pipeline_file(tmp_path):
     study = init_study(tmp_path / "study", "imagenet_v2")
     path = study.root / "pipeline.toml"
