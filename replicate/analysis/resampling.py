@@ -22,6 +22,8 @@ from replicate.base.randomness import stream
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 _CHUNK_CELLS = 16_000_000
+_AT_ONCE = 500_000  # draws that are counted together without a compiler
+_WORTH_COMPILING = 30_000_000  # draws; fewer are counted before a compiler would be loaded
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,12 @@ def resampled_means(
     rows = max(1, min(resamples, _CHUNK_CELLS // max(len(design.start), len(sums))))
     tasks = [(first, min(rows, resamples - first)) for first in range(0, resamples, rows)]
     start, size = design.start.astype(np.uint64), design.size.astype(np.uint64)
+    count_draws = _count_plainly
+    if resamples * len(start) >= _WORTH_COMPILING:
+        count_draws = _counter()
+        count_draws(  # compiled here, before there are threads
+            np.zeros(1, np.uint64), start[:1], size[:1], cell, np.zeros((1, len(sums)), dtype=kind)
+        )
 
     def work(task: tuple[int, int]) -> None:
         first, count = task
@@ -128,13 +136,10 @@ def resampled_means(
         generator = stream(seed, "bootstrap-images", *names, first)
         raw = generator.bit_generator.random_raw(words)
         weights = np.zeros((count, len(sums)), dtype=kind)
-        _counter()(raw, start, size, cell, weights)
+        count_draws(raw, start, size, cell, weights)
         total = weights @ sizes
         out[first : first + count] = (weights @ sums) / total[:, None].astype(np.float64)
 
-    _counter()(  # compiled here, before there are threads
-        np.zeros(1, np.uint64), start[:1], size[:1], cell, np.zeros((1, len(sums)), dtype=kind)
-    )
     # numba and numpy release the interpreter. BLAS must not bring threads of its own to ours:
     # together they would be more than there are cores, and wait for each other.
     threads = min(_cores(), len(tasks), 8)
@@ -169,9 +174,24 @@ def _cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+def _count_plainly(raw: Any, start: Any, size: Any, cell: Any, weights: Any) -> None:
+    """The same counts as `_count`, by numpy, some rows at a time."""
+    rows, cells = weights.shape
+    words = raw.reshape(rows, -1)
+    at_once = max(1, _AT_ONCE // max(1, len(start)))
+    for first in range(0, rows, at_once):
+        block = words[first : first + at_once]
+        halves = np.stack([block & np.uint64(0xFFFFFFFF), block >> np.uint64(32)], axis=2)
+        parts = halves.reshape(len(block), -1)[:, : len(start)]
+        unit = start + ((parts * size) >> np.uint64(32))
+        place = cell[unit.astype(np.int64)] + np.arange(len(block))[:, None] * cells
+        counts = np.bincount(place.ravel(), minlength=len(block) * cells)
+        weights[first : first + at_once] += counts.reshape(len(block), cells)
+
+
 @cache
 def _counter() -> Any:
-    # Imported late: only a bootstrap needs a compiler.
+    # Imported late: only a large bootstrap needs a compiler.
     from numba import njit
 
     try:

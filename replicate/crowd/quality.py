@@ -7,12 +7,11 @@ is ever deleted, so another rule gives other frequencies at once.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from replicate.analysis.intervals import Interval, wilson
-
 if TYPE_CHECKING:
     import pandas as pd
 
     from replicate.analysis.dawid_skene import DawidSkene
+    from replicate.analysis.intervals import Interval
 
 NAN = float("nan")
 
@@ -79,13 +78,16 @@ class WorkerRecord:
         return _share(self.right, self.controls)
 
     @property
-    def accuracy_interval(self) -> Interval | None:
+    def accuracy_interval(self) -> "Interval | None":
         """Its 95 % Wilson interval; None when there were no controls.
 
         >>> interval = WorkerRecord("w", positive=10, positive_right=5).accuracy_interval
         >>> round(interval.low, 3), round(interval.high, 3)
         (0.237, 0.763)
         """
+        # Imported late: every command that opens a study would wait for scipy.
+        from replicate.analysis.intervals import wilson
+
         return wilson(self.right, self.controls) if self.controls else None
 
     @property

@@ -7,13 +7,12 @@ revision carries over what it can.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from replicate.base.errors import UsageError
 from replicate.base.randomness import uniform
-from replicate.sampling.estimated import TrueMatching
 from replicate.sampling.feasibility import Need, require_feasible
 from replicate.sampling.frequencies import ELIGIBLE, Frequencies, eligibility
 from replicate.sampling.matching import (
@@ -23,6 +22,9 @@ from replicate.sampling.matching import (
     wanted_by_stratum,
 )
 from replicate.sampling.strata import PAPER_EDGES, stratum_labels, stratum_of
+
+if TYPE_CHECKING:
+    from replicate.sampling.estimated import TrueMatching
 
 STRATEGIES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")
 MATCHED = ("matched-frequency", "matched-estimated")
@@ -176,6 +178,9 @@ def plan(
     counted = original.where(original.shown >= max(request.min_votes, 1))
     matching = None
     if request.strategy == "matched-estimated" and len(good) and len(counted):
+        # Imported late: the other strategies need no solver.
+        from replicate.sampling.estimated import TrueMatching
+
         matching = TrueMatching(good, counted)
     chosen: list[Chosen] = []
     needs: list[Need] = []
@@ -249,7 +254,7 @@ def _matched(
 
 
 def _estimated(
-    request: Request, class_id: str, there: Frequencies, matching: TrueMatching
+    request: Request, class_id: str, there: Frequencies, matching: "TrueMatching"
 ) -> tuple[list[Chosen], list[Need]]:
     """matched-estimated: as many of each number of votes as give the true frequencies."""
     missing = max(0, request.per_class - len(there))

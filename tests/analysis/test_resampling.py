@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from replicate.analysis import resampling
 from replicate.analysis.resampling import (
     grouped_design,
     plain_design,
@@ -35,7 +36,10 @@ def by_hand(items, design, resamples, seed, *names):
 
 @pytest.mark.parametrize("kind", ["plain", "strata", "uneven", "groups"])
 @pytest.mark.parametrize("binary", [True, False])
-def test_equal_to_the_plain_way(kind, binary):
+@pytest.mark.parametrize("compiled", [True, False])
+def test_equal_to_the_plain_way(kind, binary, compiled, monkeypatch):
+    monkeypatch.setattr(resampling, "_WORTH_COMPILING", 0 if compiled else 10**12)
+    monkeypatch.setattr(resampling, "_AT_ONCE", 100)
     rng = np.random.default_rng(3)
     items = rng.random((41, 5)) if not binary else rng.random((41, 5)) < 0.7
     if kind == "strata":
@@ -85,7 +89,8 @@ def test_without_a_place_for_compiled_code():
     code = (
         "import numba.core.caching as c;"
         "c.CacheImpl._locator_classes = [];"
-        "import numpy as np; from replicate.analysis.resampling import *;"
+        "import numpy as np; import replicate.analysis.resampling as r;"
+        "r._WORTH_COMPILING = 0; from replicate.analysis.resampling import *;"
         "print(resampled_means(np.eye(4, 2) > 0, plain_design(4), 5, 1, 'x').shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
