@@ -107,17 +107,20 @@ def _workers(found: "Checked") -> list[dict[str, Any]]:
 
     if found.votes is None or found.votes.empty:
         return []
+    votes = found.votes
+    images = list(zip(votes["image_id"], votes["class_id"], strict=True))
+    crowd = judge(images, votes["worker"].tolist(), votes["yes"].tolist())
     return [
         {
-            "worker": row["worker"],
-            "votes": row["n_votes"],
-            "agreement": row["n_agreed"] / row["n_compared"] if row["n_compared"] else None,
-            "sensitivity": row["sensitivity"],
-            "specificity": row["specificity"],
-            "informedness": row["sensitivity"] + row["specificity"] - 1,
-            "informedness_se": row["informedness_se"],
+            "worker": each.worker,
+            "votes": each.n_votes,
+            "agreement": each.n_agreed / each.n_compared if each.n_compared else None,
+            "sensitivity": each.sensitivity,
+            "specificity": each.specificity,
+            "informedness": each.sensitivity + each.specificity - 1,
+            "informedness_se": each.informedness_se,
         }
-        for row in judge(found.votes).workers.to_dict("records")
+        for each in crowd.workers
     ]
 
 

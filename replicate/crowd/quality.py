@@ -4,16 +4,19 @@ Whose votes count is decided by the rules of `[label.quality]`, in the study's d
 is ever deleted, so another rule gives other frequencies at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import numpy as np
+    import numpy.typing as npt
 
     from replicate.analysis.dawid_skene import DawidSkene
     from replicate.analysis.intervals import Interval
 
 NAN = float("nan")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,54 +114,88 @@ def _share(part: int, whole: int) -> float:
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """What a table of votes says of its workers.
+class WorkerRates:
+    """What all votes together say of one worker.
 
     Attributes:
-        workers: One row a worker, sorted, with the columns worker, n_votes, n_agreed,
-            n_compared, sensitivity, specificity, n_positive, n_negative, informedness_se.
-        model: The fitted model; images in the order of sorted (image_id, class_id).
+        worker: The worker.
+        n_votes: Their votes.
+        n_agreed: Votes that equal the majority of the others.
+        n_compared: Votes on images where the others have a majority.
+        sensitivity: How often they say yes to a true yes, by Dawid and Skene's model.
+        specificity: How often they say no to a true no.
+        n_positive: Expected number of true yeses that they judged.
+        n_negative: Expected number of true noes.
+        informedness_se: The standard error of sensitivity + specificity.
     """
 
-    workers: "pd.DataFrame"
+    worker: str
+    n_votes: int
+    n_agreed: int
+    n_compared: int
+    sensitivity: float
+    specificity: float
+    n_positive: float
+    n_negative: float
+    informedness_se: float
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What votes say of their workers.
+
+    Attributes:
+        workers: One record a worker, sorted.
+        model: The fitted model; images in the order of their sorted names.
+    """
+
+    workers: tuple[WorkerRates, ...]
     model: "DawidSkene"
 
 
-def judge(votes: "pd.DataFrame") -> Crowd:
+def judge(images: Sequence[tuple[str, str]], workers: Sequence[str], yes: Sequence[bool]) -> Crowd:
     """Estimate sensitivity, specificity and agreement of every worker from their votes.
 
-    The result depends on the votes alone, not on the order of the rows, to the last bit.
+    The result depends on the votes alone, not on their order, to the last bit.
 
     Args:
-        votes: One row a vote: image_id, class_id, worker, and yes (whether it is a yes).
+        images: The (image id, class id) of each vote, shape (n,).
+        workers: Whose vote it is, shape (n,).
+        yes: Whether it is a yes, shape (n,).
 
     Raises:
         UsageError: There are no votes.
     """
     import numpy as np
-    import pandas as pd
 
     from replicate.analysis.dawid_skene import dawid_skene
     from replicate.analysis.workers import leave_one_out_agreement
 
-    image = votes.groupby(["image_id", "class_id"], sort=True).ngroup().to_numpy()
-    worker, names = pd.factorize(votes["worker"], sort=True)
-    yes = votes["yes"].to_numpy(dtype=bool)
-    order = np.lexsort((yes, worker, image))
-    image, worker, yes = image[order], worker[order], yes[order]
-    model = dawid_skene(image, worker, yes)
-    agreement = leave_one_out_agreement(image, worker, yes)
-    table = pd.DataFrame(
-        {
-            "worker": names,
-            "n_votes": np.bincount(worker, minlength=len(names)),
-            "n_agreed": agreement.agreed,
-            "n_compared": agreement.compared,
-            "sensitivity": model.sensitivity,
-            "specificity": model.specificity,
-            "n_positive": model.n_positive,
-            "n_negative": model.n_negative,
-            "informedness_se": model.informedness_se,
-        }
+    image, _ = _codes(images)
+    worker, names = _codes(workers)
+    said = np.asarray(yes, dtype=bool)
+    order = np.lexsort((said, worker, image))
+    image, worker, said = image[order], worker[order], said[order]
+    model = dawid_skene(image, worker, said)
+    agreement = leave_one_out_agreement(image, worker, said)
+    columns = (
+        np.bincount(worker, minlength=len(names)),
+        agreement.agreed,
+        agreement.compared,
+        model.sensitivity,
+        model.specificity,
+        model.n_positive,
+        model.n_negative,
+        model.informedness_se,
     )
-    return Crowd(table, model)
+    values = zip(names, *(column.tolist() for column in columns), strict=True)
+    return Crowd(tuple(WorkerRates(*row) for row in values), model)
+
+
+def _codes(names: Sequence[T]) -> "tuple[npt.NDArray[np.int64], list[T]]":
+    """The place of each name among the sorted ones, and those."""
+    import numpy as np
+
+    known = sorted(set(names))  # type: ignore[type-var]
+    place = {name: position for position, name in enumerate(known)}
+    return np.array([place[name] for name in names], dtype=np.int64), known

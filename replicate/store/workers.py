@@ -1,6 +1,8 @@
 """Workers in the store: what all votes say of them, and every worker's record."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from statistics import median
+from typing import Any
 
 from sqlalchemy import Engine, delete, insert, select, text
 from sqlalchemy.orm import Session
@@ -9,9 +11,6 @@ from replicate.base.digests import digest_rows
 from replicate.crowd.quality import WorkerRecord
 from replicate.store import database
 from replicate.store.tables import Estimate, WorkerEstimate
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PARTS = (
     "SELECT worker_id, COUNT(*) AS votes, SUM(CASE WHEN value = 'yes' THEN 1 ELSE 0 END) AS yes "
@@ -75,12 +74,14 @@ def _estimate(session: Session, digest: str) -> Estimate:
     # Imported late: most commands that open a study need no estimates.
     from replicate.crowd.quality import judge
 
-    votes = _table(
-        session,
-        "SELECT image_id, class_id, worker_id AS worker, value FROM usable_votes "
-        "WHERE role <> 'repeat'",
+    votes = session.execute(
+        text("SELECT image_id, class_id, worker_id, value FROM usable_votes WHERE role <> 'repeat'")
+    ).all()
+    crowd = judge(
+        [(image, class_id) for image, class_id, _, _ in votes],
+        [worker for _, _, worker, _ in votes],
+        [value == "yes" for _, _, _, value in votes],
     )
-    crowd = judge(votes.assign(yes=votes["value"] == "yes"))
     found = Estimate(
         votes_digest=digest,
         n_votes=len(votes),
@@ -90,8 +91,10 @@ def _estimate(session: Session, digest: str) -> Estimate:
         converged=crowd.model.converged,
     )
     session.add(found)
-    table = crowd.workers.rename(columns={"worker": "worker_id"})
-    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    rows = []
+    for rates in crowd.workers:
+        row = asdict(rates)
+        rows.append({"worker_id": row.pop("worker"), **row})
     session.execute(insert(WorkerEstimate), rows)
     session.flush()
     return found
@@ -100,44 +103,47 @@ def _estimate(session: Session, digest: str) -> Estimate:
 def worker_records(session: Session) -> list[WorkerRecord]:
     """Every worker whose work was collected, sorted by (hashed) id."""
     refresh_estimates(session)
-    found = _table(session, "SELECT DISTINCT worker_id FROM assignments ORDER BY worker_id")
+    names = session.scalars(text("SELECT DISTINCT worker_id FROM assignments ORDER BY worker_id"))
+    found: dict[str, dict[str, Any]] = {name: {} for name in names}
     for sql in _PARTS:
-        found = found.merge(_table(session, sql), on="worker_id", how="left")
-    found = found.merge(_times(session), on="worker_id", how="left")
+        for row in session.execute(text(sql)).mappings():
+            found[row["worker_id"]].update(row)
+    for worker, seconds in _times(session).items():
+        found[worker].update(seconds)
     flags: dict[str, list[str]] = {}
     for worker, rule in session.execute(text("SELECT worker_id, rule FROM worker_flags")):
         flags.setdefault(worker, []).append(rule)
     return [
-        _record(row, tuple(sorted(flags.get(str(row["worker_id"]), ()))))
-        for row in found.to_dict("records")
+        _record(worker, row, tuple(sorted(flags.get(worker, ())))) for worker, row in found.items()
     ]
 
 
-def _table(session: Session, sql: str) -> "pd.DataFrame":
-    import pandas as pd
+def _times(session: Session) -> dict[str, dict[str, float]]:
+    """Each worker's median seconds, a page and an image; nobody whose times are not known."""
+    times: dict[str, list[tuple[float, float]]] = {}
+    rows = session.execute(text("SELECT worker_id, seconds, n_votes FROM pages"))
+    for worker, seconds, votes in rows:
+        if seconds is not None:
+            times.setdefault(worker, []).append((float(seconds), float(seconds) / votes))
+    return {
+        worker: {
+            "seconds": median(page for page, _ in both),
+            "seconds_per_image": median(image for _, image in both),
+        }
+        for worker, both in times.items()
+    }
 
-    result = session.execute(text(sql))
-    return pd.DataFrame(result.all(), columns=list(result.keys()))
 
-
-def _times(session: Session) -> "pd.DataFrame":
-    """Each worker's median seconds, a page and an image."""
-    pages = _table(session, "SELECT worker_id, seconds, n_votes FROM pages")
-    pages = pages.astype({"seconds": "float64", "n_votes": "float64"})
-    pages["seconds_per_image"] = pages["seconds"] / pages["n_votes"]
-    return pages.groupby("worker_id")[["seconds", "seconds_per_image"]].median().reset_index()
-
-
-def _record(row: dict[Any, Any], flags: tuple[str, ...]) -> WorkerRecord:
+def _record(worker: str, row: dict[str, Any], flags: tuple[str, ...]) -> WorkerRecord:
     def number(name: str) -> float:
-        return float("nan") if row[name] is None else float(row[name])
+        return float("nan") if row.get(name) is None else float(row[name])
 
     def count(name: str) -> int:
         value = number(name)
         return int(value) if value == value else 0
 
     return WorkerRecord(
-        worker=str(row["worker_id"]),
+        worker=worker,
         votes=count("votes"),
         yes=count("yes"),
         positive=count("n_positive"),
