@@ -7,7 +7,7 @@ from pathlib import Path
 from time import process_time
 from xml.sax.saxutils import escape
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from replicate.crowd.providers import RawAssignment
 from replicate.stages import collect as module
@@ -28,7 +28,7 @@ class _Crowd:
 
     def assignments(self, hit_id: str) -> Iterator[RawAssignment]:
         for worker in range(WORKERS):
-            selected = SLOTS[worker : worker + 20]
+            selected = [*SLOTS[worker : worker + 20], *SLOTS[42:45]]  # every positive control
             answer = {
                 "version": 1,
                 "selected": selected,
@@ -125,3 +125,17 @@ def test_a_hundred_thousand_votes(benchmark, tmp_path, monkeypatch):
     benchmark.extra_info["seconds for 100,800 votes"] = round(seconds[210], 2)
     assert seconds[210] < 10
     assert seconds[210] < 3 * seconds[70] * 1.5
+
+
+def test_a_million_votes_and_their_frequencies(benchmark, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "open_provider", lambda context: _Crowd())
+    study = _study(tmp_path, 2084)
+    context = Context(study, _World(), Options())  # type: ignore[arg-type]
+    benchmark.pedantic(module.collect, args=(context,), rounds=1)
+    begin = process_time()
+    with study.session() as session:
+        rows = session.execute(text("SELECT selected, shown FROM selection_frequencies")).all()
+    benchmark.extra_info["seconds for the frequencies"] = round(process_time() - begin, 2)
+    assert sum(row.shown for row in rows) == 2084 * WORKERS * PAGE
+    assert sum(row.selected for row in rows) == 2084 * WORKERS * 23
+    study.close()
