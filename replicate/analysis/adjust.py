@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from replicate.analysis.adjust_estimators import ESTIMATORS, Sums, degree_for, recommended_for
 from replicate.analysis.intervals import Interval
+from replicate.analysis.vote_moments import vote_cells
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
 
@@ -161,8 +162,7 @@ class _Cells:
     """A set's images by cell, and sums over cells under bootstrap weights."""
 
     def __init__(self, images: Judged) -> None:
-        pairs = np.stack([images.shown, images.shown - images.selected], axis=1)
-        self.cells, cell = np.unique(pairs, axis=0, return_inverse=True)
+        self.cells, cell = vote_cells(images.selected, images.shown)
         self._order = np.argsort(cell, kind="stable")
         self._starts = np.searchsorted(cell[self._order], np.arange(len(self.cells)))
         self._correct = images.correct[self._order]

@@ -20,6 +20,25 @@ Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
+def vote_cells(selected: Counts, shown: Counts) -> tuple[Counts, Counts]:
+    """The different (votes, misses) of some images, sorted, and the one that each image has.
+
+    Args:
+        selected: People who selected each image, shape (n,).
+        shown: People who saw it, shape (n,).
+
+    Returns:
+        Shape (k, 2), and places among them, shape (n,).
+
+    >>> cells, place = vote_cells(np.array([2, 0, 2]), np.array([3, 3, 3]))
+    >>> cells.tolist(), place.tolist()
+    ([[3, 1], [3, 3]], [0, 1, 0])
+    """
+    pairs = np.stack([shown, shown - selected], axis=1)
+    cells, place = np.unique(pairs, axis=0, return_inverse=True)
+    return cells, place.reshape(-1)
+
+
 def falling_moments(missed: Counts, shown: Counts, degree: int) -> Floats:
     """Unbiased estimates of the powers of the true share of misses.
 

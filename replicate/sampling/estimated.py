@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import lsq_linear
 
-from replicate.analysis.vote_moments import falling_moments, true_distribution
+from replicate.analysis.vote_moments import falling_moments, true_distribution, vote_cells
 from replicate.base.errors import UsageError
 from replicate.sampling.frequencies import Frequencies
 
@@ -55,7 +55,7 @@ class TrueMatching:
                 f"matched-estimated needs {MOMENTS} votes on every image; some have {fewest}.",
                 f"Set min_votes = {MOMENTS} or more.",
             )
-        self.cells, place = _cells(pool)
+        self.cells, place = vote_cells(pool.selected, pool.shown)
         counts = np.bincount(place, minlength=len(self.cells)).astype(np.float64)
         shown, missed = self.cells[:, 0], self.cells[:, 1]
         found, likelihood = true_distribution(counts[None], missed, shown, _GRID, _ROUNDS)
@@ -65,7 +65,7 @@ class TrueMatching:
         self._moments: Floats = posterior @ powers
         self._likelihood = likelihood
         self._share = np.bincount(shown, weights=counts)[shown] / counts.sum()
-        original_cells, of_original = _cells(original)
+        original_cells, of_original = vote_cells(original.selected, original.shown)
         weights = np.bincount(of_original, minlength=len(original_cells)).astype(np.float64)
         prior, own = true_distribution(
             weights[None], original_cells[:, 1], original_cells[:, 0], _GRID, _ROUNDS
@@ -107,12 +107,6 @@ class TrueMatching:
         taken = _whole(wanted, available, images)
         self._carried = target - taken @ self._moments
         return taken
-
-
-def _cells(table: Frequencies) -> tuple[Counts, Counts]:
-    pairs = np.stack([table.shown, table.shown - table.selected], axis=1)
-    cells, place = np.unique(pairs, axis=0, return_inverse=True)
-    return cells, place.reshape(-1)
 
 
 def _solve(moments: Floats, histogram: Floats, target: Floats, available: Counts) -> Floats:

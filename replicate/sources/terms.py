@@ -172,8 +172,9 @@ def class_terms(
     hidden = set(shared) if rules.disambiguate and parents else set()
     plain = [name for name in synset.lemmas if name not in hidden]
     terms = [Term(name, "name") for name in plain]
+    above = _parent_words(nouns, synset, rules.parents)
     for name in synset.lemmas:
-        words = parents if name in hidden else _parent_words(nouns, synset, rules.parents)
+        words = parents if name in hidden else above
         terms += [Term(f"{name} {word}", "parent") for word in words if not _holds(name, word)]
     if rules.compounds:
         joined = [re.sub("[ -]", "", name) for name in plain if name.count(" ") == 1]

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from replicate.sources.flickr import CAP
 from replicate.sources.registry import BY_CLASS
 from replicate.sources.terms import Term, source_terms, split_budget
 from replicate.study import Study
-
-REAL_RESULTS = 4000  # of one query; Flickr repeats itself after that
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def plan_gather(study: Study) -> GatherPlan:
     called = config.source == "flickr"
     by_class = config.source in BY_CLASS
     windows = max(1, len(config.date_windows))
-    pages = ceil(REAL_RESULTS / config.per_page)
+    pages = ceil(CAP / config.per_page)
 
     def plan(class_id: str, name: str, terms: Sequence[Term], shared: Sequence[str]) -> ClassPlan:
         queries = len(terms) * windows

@@ -12,7 +12,7 @@ from replicate.sources.download import Download, Downloader, Limits
 from replicate.sources.flickr import FlickrSource
 from replicate.sources.folder import FolderSource
 from replicate.sources.records import Window
-from replicate.sources.registry import BUILT_IN, Source
+from replicate.sources.registry import BUILT_IN, BY_CLASS, Source
 from replicate.sources.table import TableSource
 
 N = 23
@@ -54,6 +54,10 @@ def test_every_photo_comes_once_with_an_address(source: Source):
     photos = [photo for page in source.search("cat") for photo in page.photos]
     assert len(photos) == len({photo.id for photo in photos}) == N
     assert all(photo.url("url_o") for photo in photos)
+
+
+def test_plans_know_which_sources_are_asked_by_class(source: Source):
+    assert source.by_class == (source.name in BY_CLASS)
 
 
 def test_the_same_question_has_the_same_answer(source: Source):
