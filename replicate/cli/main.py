@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from replicate import __version__
-from replicate.base.errors import ReplicateError
+from replicate.base.errors import GuardError, ReplicateError
 
 # Command → (module, attribute, one line of help). The table keeps `replicate --help` from
 # importing anything; a test holds it against the commands' own help.
@@ -31,7 +31,7 @@ COMMANDS = {
     "sample": ("replicate.cli.sample", "sample", "Stage 6: draw the test sets, and freeze them."),
     "score": ("replicate.cli.stages", "score", "Stage 7: score the zoo on every set."),
     "report": ("replicate.cli.stages", "report", "Stage 8: write the report."),
-    "verify": ("replicate.cli.sample", "verify", "Check a frozen set's manifest."),
+    "verify": ("replicate.cli.verify", "verify", "Check a frozen set, or an export of one."),
     "analyze": (
         "replicate.cli.analyze",
         "analyze",
@@ -157,6 +157,11 @@ def _known_cause(error: Exception) -> ReplicateError | None:
         )
     if isinstance(error, PermissionError):
         return ReplicateError(f"No permission: {error.filename or text}.")
+    if "a frozen test set never changes" in text:
+        return GuardError(
+            "A frozen test set never changes; the database refused it.",
+            "Draw a new revision: replicate sample --help",
+        )
     if "database is locked" in text:
         return ReplicateError(
             "The study's database is in use by another program.", "Wait for it, then try again."

@@ -1,7 +1,5 @@
 """Drawing, freezing and verifying test sets."""
 
-from pathlib import Path
-
 import click
 
 from replicate.cli.options import example, json_option, study_option, the_study
@@ -66,7 +64,7 @@ sample.add_command(table)
 @json_option
 def freeze(name: str, study_dir: str | None, as_json: bool) -> None:
     """Freeze a test set: from now on it never changes, and it may be scored."""
-    from replicate.stages.sample import freeze as freeze_set
+    from replicate.stages.freezing import freeze as freeze_set
 
     study = the_study(study_dir)
     with study.lock():
@@ -75,26 +73,4 @@ def freeze(name: str, study_dir: str | None, as_json: bool) -> None:
         {"set": frozen.name, "revision": frozen.revision, "n": frozen.n, "digest": frozen.digest},
         as_json,
         f"{frozen.name}-{frozen.revision} is frozen: {frozen.n} images, digest {frozen.digest}",
-    )
-
-
-@click.command(epilog=example("replicate verify my-study/sets/matched-1.json"))
-@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@json_option
-def verify(path: Path, as_json: bool) -> None:
-    """Check that a frozen set's manifest still has the digest that it names."""
-    from replicate.sampling.manifest import read_manifest
-
-    manifest = read_manifest(path)
-    emit(
-        {
-            "path": str(path),
-            "valid": True,
-            "set": manifest.name,
-            "revision": manifest.revision,
-            "n": len(manifest.members),
-            "digest": manifest.digest,
-        },
-        as_json,
-        f"{path}: {manifest.name}-{manifest.revision}, {len(manifest.members)} images, valid",
     )

@@ -1,34 +1,31 @@
-"""sample: draw the test sets of the `[[sample]]` blocks, and freeze them.
+"""sample: draw the test sets of the `[[sample]]` blocks.
 
 A set that was drawn is never drawn again, and a frozen one never changes. Each set is stored in
 one transaction; a set that cannot be drawn stops the stage with exit 4, once the others are.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from replicate.base.clock import Clock, SystemClock
 from replicate.base.errors import MissingError, UsageError
 from replicate.pipeline.sampling import SampleConfig
 from replicate.sampling.feasibility import InfeasibleSample, Need
 from replicate.sampling.frequencies import Frequencies, frequencies
 from replicate.sampling.holdout import Check, compare, split_votes
-from replicate.sampling.manifest import Manifest, write_manifest
+from replicate.sampling.manifest import Manifest
 from replicate.sampling.strategies import Request, Sample
 from replicate.sampling.strategies import plan as plan_sample
 from replicate.stages.common import Context, Tally, stage
+from replicate.stages.freezing import drawn_from, freeze_row, write_missing_manifests
 from replicate.store.queries import (
     CountedVote,
     Member,
     accepted,
     counted_votes,
-    members_of_test_set,
     newest_revision,
     pool,
     set_members,
@@ -68,7 +65,8 @@ def sample(context: Context) -> Tally:
         drawn = {block.name for block in blocks if newest_revision(session, block.name)}
         todo = [block for block in blocks if block.name not in drawn]
         material = _material(session, study) if todo else None
-    _write_missing_manifests(study)
+        origin = drawn_from(session, study, context.clock.now()) if todo else {}
+    write_missing_manifests(study)
     tally = Tally(skipped=len(drawn))
     if material is None:
         return tally
@@ -86,10 +84,10 @@ def sample(context: Context) -> Tally:
         if not found.feasible:
             infeasible.append(InfeasibleSample(found.needs, block.name))
             continue
-        _store(context, block, request, found, counts)
+        _store(context, block, request, found, counts, origin)
         tally.done += 1
         tally.details[block.name] = {"n": len(found.chosen), "not_eligible": dict(found.reasons)}
-    _write_missing_manifests(study)
+    write_missing_manifests(study)
     if infeasible:
         raise infeasible[0]
     return tally
@@ -112,47 +110,6 @@ def plan(study: Study) -> list[dict[str, Any]]:
         found = _plan(study, _request(study, block), tables[block.holdout_votes])
         rows += [_need_row(block.name, need) for need in found.needs]
     return rows
-
-
-def freeze(study: Study, name: str, clock: Clock | None = None) -> TestSet:
-    """Freeze the newest revision of a set: its manifest is written, and it never changes again.
-
-    Freezing a frozen set does nothing.
-
-    Returns:
-        The set's row.
-
-    Raises:
-        UsageError: The pipeline has no such set.
-        MissingError: It was not drawn yet.
-    """
-    names = [block.name for block in study.pipeline.sample]
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Its sets are: {', '.join(names)}"
-        raise UsageError(f"The pipeline has no test set {name!r}.", hint)
-    with study.session() as session:
-        row = newest_revision(session, name)
-        if row is None:
-            raise MissingError(
-                f"The test set {name!r} was not drawn yet.", "Draw it: replicate sample"
-            )
-        if row.frozen_at is None:
-            row.frozen_at = (clock or SystemClock()).now()
-    _write_missing_manifests(study)
-    return row
-
-
-def manifest_path(study: Study, name: str, revision: int) -> Path:
-    """Where a frozen set's manifest is."""
-    return study.root / "sets" / f"{name}-{revision}.json"
-
-
-def stored_manifest(session: Session, row: TestSet) -> Manifest:
-    """The manifest of a stored set."""
-    members = members_of_test_set(session, row.name, row.revision)
-    pairs = [(member.image_id, member.class_id) for member in members]
-    return Manifest(row.name, row.revision, row.strategy, row.parameters, pairs)
 
 
 def _material(session: Session, study: Study) -> _Material:
@@ -241,7 +198,12 @@ def _need_row(name: str, need: Need) -> dict[str, Any]:
 
 
 def _store(
-    context: Context, block: SampleConfig, request: Request, found: Sample, counts: _Counts
+    context: Context,
+    block: SampleConfig,
+    request: Request,
+    found: Sample,
+    counts: _Counts,
+    origin: dict[str, Any],
 ) -> None:
     """One set, in one transaction."""
     pairs = [(chosen.image_id, chosen.class_id) for chosen in found.chosen]
@@ -250,19 +212,19 @@ def _store(
     members = [Member(image_id, class_id) for image_id, class_id in pairs]
     now = context.clock.now()
     with context.study.session() as session:
-        session.add(
-            TestSet(
-                name=block.name,
-                revision=_FIRST,
-                strategy=block.strategy,
-                parameters=parameters,
-                digest=manifest.digest,
-                n=len(pairs),
-                match=_match(block, request, found, counts, members),
-                created_at=now,
-                frozen_at=now if block.freeze else None,
-            )
+        row = TestSet(
+            name=block.name,
+            revision=_FIRST,
+            strategy=block.strategy,
+            parameters=parameters,
+            digest=manifest.digest,
+            n=len(pairs),
+            match=_match(block, request, found, counts, members),
+            drawn_from=origin,
+            created_at=now,
+            frozen_at=None,
         )
+        session.add(row)
         session.flush()
         session.execute(
             insert(TestSetImage),
@@ -279,6 +241,8 @@ def _store(
                 for position, chosen in enumerate(found.chosen)
             ],
         )
+        if block.freeze:
+            freeze_row(session, context.study, row, now)
 
 
 def _match(
@@ -304,12 +268,3 @@ def _match(
 
 def _as_json(check: Check | None) -> dict[str, Any] | None:
     return check.as_dict() if check is not None and check.se == check.se else None
-
-
-def _write_missing_manifests(study: Study) -> None:
-    """The manifest of every frozen set that has no file yet; the store is what counts."""
-    with study.session() as session:
-        for row in session.scalars(select(TestSet).where(TestSet.frozen_at.is_not(None))):
-            path = manifest_path(study, row.name, row.revision)
-            if not path.exists():
-                write_manifest(path, stored_manifest(session, row))

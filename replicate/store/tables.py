@@ -9,7 +9,7 @@ selection frequency is never stored: it is the view `selection_frequencies` over
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, Text
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from replicate.store.label_tables import (
@@ -22,6 +22,7 @@ from replicate.store.label_tables import (
     Vote,
     WorkerEstimate,
 )
+from replicate.store.set_tables import FrozenSet
 from replicate.store.table_base import Base, text
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "DedupDecision",
     "DuplicatePair",
     "Estimate",
+    "FrozenSet",
     "Hash",
     "Hit",
     "HitImage",
@@ -224,6 +226,11 @@ class TestSet(Base):
     n: Mapped[int] = mapped_column(Integer, doc="Images.")
     match: Mapped[dict[str, Any]] = mapped_column(
         doc="How well it matches the original: on the votes it was drawn by, and on held-out ones."
+    )
+    drawn_from: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True),
+        doc="What it was drawn from: pool, votes, near-duplicates, pipeline, versions; null: drawn "
+        "by a version that did not write it down.",
     )
     created_at: Mapped[datetime] = mapped_column(doc="When it was drawn.")
     frozen_at: Mapped[datetime | None] = mapped_column(doc="When it was frozen; null: not yet.")

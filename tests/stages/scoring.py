@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from replicate.base.digests import digest_rows
+from replicate.sampling.manifest import Manifest
 from replicate.sources.digits import load_digits
 from replicate.stages.common import Context, Options
 from replicate.stages.world import World
@@ -63,12 +63,14 @@ def _template() -> Path:
     return root
 
 
-def make_study(root: Path, models: tuple[str, ...] = MODELS, seed: int = 7) -> Study:
+def make_study(
+    root: Path, models: tuple[str, ...] = MODELS, seed: int = 7, frozen: bool = True
+) -> Study:
     """A study with an original, a train set, a control, and one frozen test set, ``top``."""
     shutil.copytree(_template(), root)
     _write_pipeline(root, models, seed)
     study = open_study(root)
-    draw(study, "top", "test-rest", slice(0, 3))
+    draw(study, "top", "test-rest", slice(0, 3), frozen)
     return study
 
 
@@ -126,19 +128,18 @@ def draw(study: Study, name: str, source: str, part: slice, frozen: bool = True,
             for class_id in "0123456789"
             for row in [each for each in rows if each.class_id == class_id][part]
         ]
-        session.add(
-            TestSet(
-                name=name,
-                revision=revision,
-                strategy="top",
-                parameters={},
-                digest=digest_rows([[row.image_id, row.class_id] for row in chosen]),
-                n=len(chosen),
-                match={},
-                created_at=now,
-                frozen_at=now if frozen else None,
-            )
+        members = [(row.image_id, row.class_id) for row in chosen]
+        drawn = TestSet(
+            name=name,
+            revision=revision,
+            strategy="top",
+            parameters={},
+            digest=Manifest(name, revision, "top", {}, members).digest,
+            n=len(chosen),
+            match={},
+            created_at=now,
         )
+        session.add(drawn)
         session.flush()
         session.add_all(
             TestSetImage(
@@ -152,6 +153,8 @@ def draw(study: Study, name: str, source: str, part: slice, frozen: bool = True,
             )
             for position, row in enumerate(chosen)
         )
+        session.flush()
+        drawn.frozen_at = now if frozen else None
 
 
 def context_of(study: Study, **options) -> Context:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from stages.pools import Pool, make_pool
+from support.frozen import forget_sets
 
 from replicate.base.clock import ManualClock
 from replicate.base.errors import MissingError, UsageError
 from replicate.base.randomness import uniform
 from replicate.sampling.feasibility import InfeasibleSample
-from replicate.sampling.manifest import read_manifest
+from replicate.sampling.frozen import read_frozen
 from replicate.stages import sample as stage_module
-from replicate.stages.sample import freeze, manifest_path, plan, sample
+from replicate.stages.freezing import freeze, manifest_path
+from replicate.stages.sample import plan, sample
 from replicate.store.queries import pool as pool_members
 from replicate.store.queries import set_members
 from replicate.store.tables import (
@@ -116,8 +118,7 @@ def pool(made: Pool) -> Iterator[Pool]:
     configure(made, ("matched", "matched-frequency", 4, "fill = true"), ("top", "top", 5, ""))
     yield made
     with made.study.session() as session:
-        session.execute(delete(TestSetImage))
-        session.execute(delete(TestSet))
+        forget_sets(session)
     for path in (made.study.root / "sets").glob("*"):
         path.unlink()
 
@@ -185,8 +186,7 @@ def test_cut_off_between_two_sets_it_ends_the_same(pool: Pool, monkeypatch: Any)
     sample(pool.context())
     before = everything(pool)
     with pool.study.session() as session:
-        session.execute(delete(TestSetImage))
-        session.execute(delete(TestSet))
+        forget_sets(session)
     real = stage_module._store
 
     def cut(context: Any, block: Any, *rest: Any) -> None:
@@ -208,8 +208,7 @@ def test_another_seed_draws_other_images(pool: Pool) -> None:
     sample(pool.context())
     first = everything(pool)
     with pool.study.session() as session:
-        session.execute(delete(TestSetImage))
-        session.execute(delete(TestSet))
+        forget_sets(session)
     path = pool.study.root / "pipeline.toml"
     original = path.read_text()
     try:
@@ -229,7 +228,7 @@ def test_freezing_writes_the_manifest_once_and_for_all(pool: Pool) -> None:
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     frozen = freeze(pool.study, "top", clock)
     path = manifest_path(pool.study, "top", 1)
-    manifest = read_manifest(path)
+    manifest = read_frozen(path).manifest
     assert (manifest.digest, len(manifest.members)) == (frozen.digest, 50)
     assert manifest.parameters["holdout_votes"] == 3
     clock.advance(timedelta(days=1))
@@ -249,7 +248,7 @@ def test_freeze_in_the_pipeline_freezes_at_once(pool: Pool) -> None:
     sample(context)
     with pool.study.session() as session:
         assert session.get_one(TestSet, ("top", 1)).frozen_at is not None
-    assert read_manifest(manifest_path(pool.study, "top", 1)).name == "top"
+    assert read_frozen(manifest_path(pool.study, "top", 1)).manifest.name == "top"
 
 
 def test_an_unknown_set_is_refused_with_the_nearest_name(pool: Pool) -> None:
