@@ -1,16 +1,24 @@
-"""All pairs of hashes within a Hamming radius: exact, by comparing every one with every one."""
+"""All pairs of hashes within a Hamming radius: exact, never estimated.
 
+Small sets are compared one with every other (the reference that the index is tested against);
+larger ones go through the index of `replicate.duplicates.index`, which finds the same pairs.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from replicate.base.errors import UsageError
+from replicate.base.errors import GuardError, UsageError
 
 Words = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]
+Found = npt.NDArray[np.int32]
 
 _BLOCK = 1 << 20  # comparisons held at a time: 8 MiB of words, a few times that in all
+_SMALL = 1 << 29  # words compared in about a second; loading the compiled index takes as long
+MOST_PAIRS = 5_000_000  # 120 MB; pixels would need hours for as many
 
 
 @dataclass(frozen=True)
@@ -83,70 +91,100 @@ def _check(reference: Words, candidates: Words, radius: int) -> None:
         )
 
 
-def pairs_within(reference: Words, candidates: Words, radius: int) -> Pairs:
+def pairs_within(reference: Words, candidates: Words, radius: int, most: int = MOST_PAIRS) -> Pairs:
     """Every pair of a reference and a candidate at most ``radius`` bits apart.
 
-    Memory beside the pairs themselves is a few tens of MiB, whatever the sizes; time grows with
-    their product.
+    Memory beside the hashes and the pairs themselves: a few tens of MiB for small sets; for
+    large ones 12 bytes an image and 8 a word of its hash.
 
     Args:
         reference: Shape (n,) for 64 bits or (n, 4) for 256.
         candidates: Shape (m,) or (m, 4).
         radius: Bits that may differ, 0 or more.
+        most: How many pairs there may be.
 
     Raises:
         UsageError: The radius is negative, or the hashes differ in length.
+        GuardError: There are more pairs than that.
 
     >>> found = pairs_within(np.array([0, 255], np.uint64), np.array([1], np.uint64), 7)
     >>> list(zip(found.reference, found.candidate, found.distance))
     [(np.int64(0), np.int64(0), np.int64(1)), (np.int64(1), np.int64(0), np.int64(7))]
     """
     _check(reference, candidates, radius)
-    left, right = _rows(reference), _rows(candidates)
-    parts: list[tuple[Index, Index, Index]] = []
-    step = max(1, _BLOCK // max(1, min(len(right), _BLOCK)))
-    for row in range(0, len(left), step):
-        for column in range(0, len(right), _BLOCK):
-            found = _block(left[row : row + step], right[column : column + _BLOCK], radius)
-            parts.append((found[0] + row, found[1] + column, found[2]))
-    return _joined(parts)
+    return _joined(_search(_rows(reference), _rows(candidates), radius, most), radius, most)
 
 
-def pairs_among(hashes: Words, radius: int) -> Pairs:
+def pairs_among(hashes: Words, radius: int, most: int = MOST_PAIRS) -> Pairs:
     """Every pair within one set at most ``radius`` bits apart, each once, no image with itself.
 
     Args:
         hashes: Shape (n,) or (n, 4).
         radius: Bits that may differ, 0 or more.
+        most: How many pairs there may be.
 
     Returns:
         Pairs whose ``reference`` index is below their ``candidate`` index.
+
+    Raises:
+        UsageError: The radius is negative.
+        GuardError: There are more pairs than ``most``.
     """
     _check(hashes, hashes, radius)
-    rows = _rows(hashes)
-    parts: list[tuple[Index, Index, Index]] = []
-    step = max(1, _BLOCK // max(1, min(len(rows), _BLOCK)))
-    for row in range(0, len(rows), step):
-        for column in range(row, len(rows), _BLOCK):
-            found = _block(rows[row : row + step], rows[column : column + _BLOCK], radius)
-            first, second = found[0] + row, found[1] + column
-            once = first < second
-            parts.append((first[once], second[once], found[2][once]))
-    return _joined(parts)
+    return _joined(_search(_rows(hashes), None, radius, most), radius, most)
 
 
-def _block(left: Words, right: Words, radius: int) -> tuple[Index, Index, Index]:
+def _search(left: Words, right: Words | None, radius: int, most: int) -> Iterator[Found]:
+    """Reference, candidate and distance of pairs, some at a time, in any order."""
+    other = len(left) if right is None else len(right)
+    if len(left) * other * left.shape[1] <= _SMALL:
+        return _every(left, right, radius)
+    # Imported late: it brings a compiler.
+    from replicate.duplicates.index import search
+
+    return search(left, right, radius, most)
+
+
+def _every(left: Words, right: Words | None, radius: int) -> Iterator[Found]:
+    """The same by comparing every hash with every other."""
+    columns = left if right is None else right
+    step = max(1, _BLOCK // max(1, min(len(columns), _BLOCK)))
+    for row in range(0, len(left), step):
+        for column in range(0 if right is not None else row, len(columns), _BLOCK):
+            found = _block(left[row : row + step], columns[column : column + _BLOCK], radius)
+            found[:, 0] += row
+            found[:, 1] += column
+            yield found if right is not None else found[found[:, 0] < found[:, 1]]
+
+
+def _block(left: Words, right: Words, radius: int) -> Found:
     total = popcount(left[:, None, 0] ^ right[None, :, 0])
     if left.shape[1] > 1:
-        total = total.astype(np.int64)
+        total = total.astype(np.uint16)
         for word in range(1, left.shape[1]):
             total += popcount(left[:, None, word] ^ right[None, :, word])
     first, second = np.nonzero(total <= radius)
-    return first, second, total[first, second].astype(np.int64)
+    return np.stack([first, second, total[first, second]], axis=1).astype(np.int32)
 
 
-def _joined(parts: list[tuple[Index, Index, Index]]) -> Pairs:
-    none: Index = np.zeros(0, dtype=np.int64)
-    columns = [np.concatenate([none, *(part[i] for part in parts)]) for i in range(3)]
-    order = np.lexsort((columns[1], columns[0]))
-    return Pairs(columns[0][order], columns[1][order], columns[2][order])
+def _joined(parts: Iterator[Found], radius: int, most: int) -> Pairs:
+    """All pairs in their order.
+
+    Raises:
+        GuardError: There are more than ``most``.
+    """
+    found: list[Found] = [np.zeros((0, 3), dtype=np.int32)]
+    total = 0
+    for part in parts:
+        total += len(part)
+        if total > most:
+            raise GuardError(
+                f"More than {most:,} pairs of images lie within {radius} bits of each other.",
+                "Images with little structure crowd together: search within a smaller radius, "
+                "or with hashes of 256 bits.",
+            )
+        found.append(part)
+    every = np.concatenate(found)
+    order = np.lexsort((every[:, 1], every[:, 0]))
+    columns = [every[order, column].astype(np.int64) for column in range(3)]
+    return Pairs(*columns)

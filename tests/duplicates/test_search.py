@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.base.errors import UsageError
+from replicate.base.errors import GuardError, UsageError
 from replicate.duplicates import search
 from replicate.duplicates.search import distances, pairs_among, pairs_within, popcount
 
@@ -97,3 +97,15 @@ def test_six_thousand_against_four_thousand_within_a_second() -> None:
     pairs = pairs_within(first, second, 10)
     assert time.process_time() - start < 1.0
     assert (5000, 7, 2) in listed(pairs)
+
+
+def test_more_pairs_than_stated_are_refused_early() -> None:
+    same = np.zeros(20_000, dtype=np.uint64)  # 400 million pairs
+    start = time.process_time()
+    with pytest.raises(GuardError, match="More than 1,000,000 pairs") as refused:
+        pairs_within(same, same, 0, most=1_000_000)
+    assert "smaller radius" in refused.value.hint
+    with pytest.raises(GuardError, match="More than 5 pairs"):
+        pairs_among(same[:5], 0, most=5)
+    assert len(pairs_among(same[:5], 0, most=10)) == 10
+    assert time.process_time() - start < 2.0
