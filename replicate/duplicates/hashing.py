@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.resample import agrees_with_pillow, lanczos
+from replicate.base.resample import resize_stack
 
 Words = npt.NDArray[np.uint64]
 _BITS = (64, 256)
@@ -144,8 +144,7 @@ def phash_image(image: Image.Image, bits: int = 64) -> Words:
 def phash_stack(pixels: npt.NDArray[np.uint8], bits: int = 64) -> Words:
     """The pHashes of many grey images of one size, identical to imagehash's.
 
-    Small images are hashed together; large ones, and shapes for which the installed Pillow
-    resizes otherwise than we do, one by one through imagehash.
+    Small images are hashed together; large ones one by one through imagehash.
 
     Args:
         pixels: Grey values, shape (n, height, width).
@@ -158,13 +157,13 @@ def phash_stack(pixels: npt.NDArray[np.uint8], bits: int = 64) -> Words:
     n, height, width = pixels.shape
     hashes = empty_hashes(n, bits)
     size = int(bits**0.5) * _FREQUENCY_FACTOR
-    if max(height, width) > _TINY or not agrees_with_pillow(height, width, size):
+    if max(height, width) > _TINY:
         for i in range(n):
             hashes[i] = phash_image(Image.fromarray(pixels[i]), bits)[0]
         return hashes
     for start in range(0, n, _BATCH):
         chunk = slice(start, start + _BATCH)
-        hashes[chunk] = _phash_small(lanczos(pixels[chunk], size), int(bits**0.5))
+        hashes[chunk] = _phash_small(resize_stack(pixels[chunk], (size, size)), int(bits**0.5))
     return hashes
 
 

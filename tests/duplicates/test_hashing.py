@@ -11,7 +11,6 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from replicate.base.errors import UsageError
-from replicate.duplicates import hashing, resample
 from replicate.duplicates.hashing import (
     HashInfo,
     current_info,
@@ -80,24 +79,6 @@ def test_mixed_sizes_keep_their_order() -> None:
     ]
     assert phash_greys(images).tolist() == [oracle(Image.fromarray(i), 64)[0] for i in images]
     assert phash_greys([], 256).shape == (0, 4)
-
-
-def test_another_pillow_falls_back_to_imagehash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If our resize is not the installed Pillow's, the hashes stay right."""
-    expected = phash_stack(digits(20))
-    wrong = resample.lanczos
-
-    def shifted(pixels: np.ndarray, size: int) -> np.ndarray:
-        return 255 - wrong(pixels, size)
-
-    resample.agrees_with_pillow.cache_clear()
-    monkeypatch.setattr(resample, "lanczos", shifted)
-    monkeypatch.setattr(hashing, "lanczos", shifted)
-    try:
-        assert not resample.agrees_with_pillow(8, 8, 32)
-        assert phash_stack(digits(20)).tolist() == expected.tolist()
-    finally:
-        resample.agrees_with_pillow.cache_clear()
 
 
 def test_first_bit_is_the_highest_of_the_first_word() -> None:
