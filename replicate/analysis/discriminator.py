@@ -108,7 +108,7 @@ def tell_apart(
     rest = (a[one], left[one], a[two], left[two])
     negative, _ = _told(*rest, seed, "negative", folds, level)
     direction = stream(seed, "planted").normal(size=a.shape[1])
-    direction *= PLANTED / np.linalg.norm(direction)
+    direction = direction * (PLANTED / float(np.linalg.norm(direction)))
     moved = rest[2] + direction * Standardised.of(a).scale
     positive, _ = _told(rest[0], rest[1], moved, rest[3], seed, "positive", folds, level)
     return Discrimination(found, negative, positive, folds, penalty)

@@ -65,7 +65,7 @@ def family_line(
         level: The confidence level, in (0, 1).
 
     Raises:
-        UsageError: The lists differ in length.
+        UsageError: The lists differ in length, or are empty.
 
     >>> u = np.arange(8.0)
     >>> found = family_line(u, 2 * u, list("aabbccdd"), 1, resamples=200)
@@ -73,25 +73,26 @@ def family_line(
     (4, 2.0, 2.0)
     """
     x, y = np.asarray(u, np.float64), np.asarray(v, np.float64)
-    if not x.shape == y.shape == (len(families),):
-        raise UsageError("A line over families needs one family for each model.")
+    if not x.shape == y.shape == (len(families),) or x.size == 0:
+        raise UsageError("A line over families needs models, and one family for each.")
     kinds, member = np.unique(np.asarray(families, dtype=object).astype(str), return_inverse=True)
     indicator = np.eye(len(kinds))[member]
     counts = indicator.sum(axis=0)
-    slope = float(_slopes(x, y, np.ones((1, len(x))))[0]) if len(x) else float("nan")
+    slope = float(_slopes(x, y, np.ones((1, len(x))))[0])
     means = [indicator.T @ side / np.maximum(counts, 1) for side in (x, y)]
     inner = [side - mean[member] for side, mean in zip((x, y), means, strict=True)]
     one_less = _slopes(x, y, 1 - indicator.T) if len(kinds) > 1 else np.full(len(kinds), np.nan)
+    drawn = stream(seed, "families", *names)
+    one = np.ones((1, len(x)))
     return FamilyLine(
         n_families=len(kinds),
         sizes={str(kind): int(n) for kind, n in zip(kinds, counts, strict=True)},
         slope=slope,
-        interval=_interval(x, y, indicator, slope, stream(seed, "families", *names), resamples,
-                           level),
-        means_slope=float(_slopes(*means, np.ones((1, len(kinds))))[0]) if len(kinds) else slope,
-        within_slope=float(_slopes(*inner, np.ones((1, len(x))))[0]) if len(x) else slope,
+        interval=_interval(x, y, indicator, slope, drawn, resamples, level),
+        means_slope=float(_slopes(means[0], means[1], np.ones((1, len(kinds))))[0]),
+        within_slope=float(_slopes(inner[0], inner[1], one)[0]),
         without={str(kind): float(s) for kind, s in zip(kinds, one_less, strict=True)},
-    )  # fmt: skip
+    )
 
 
 def _slopes(x: Floats, y: Floats, weights: Floats) -> Floats:

@@ -57,7 +57,8 @@ def relative_robustness(
 
     >>> x = np.array([[0.7, 0.6], [0.8, 0.6]])
     >>> sides = Resamples(x.mean(axis=0), x, 10), Resamples(x.mean(axis=0) - 0.1, x - 0.1, 10)
-    >>> found = relative_robustness(*sides, ("new", "old"), {"new": "old"}, {"new": 0.1, "old": 0.0})
+    >>> rho = {"new": 0.1, "old": 0.0}
+    >>> found = relative_robustness(*sides, ("new", "old"), {"new": "old"}, rho)
     >>> found[0].standard, round(found[0].on_new, 3), found[0].effective
     ('old', 0.15, 0.1)
     """

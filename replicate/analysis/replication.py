@@ -74,18 +74,22 @@ def analyse(original: Scores, others: Sequence[Scores], options: Options) -> Ana
 def draw(scores: Scores, options: Options) -> Resamples:
     """Resample a set's items; without them, each model's count by itself (binomial)."""
     if scores.items is not None and scores.models:
-        classes = scores.classes
-        if classes is not None and not is_balanced(classes):
+        classes, items, factor = scores.classes, scores.items, 1.0
+        if scores.weights is not None:
+            # Within classes the weights' sum never changes, so that a mean of weighted scores does.
+            share = scores.weights / scores.weights.max()
+            items, factor = items * share[:, None], len(items) * float(scores.weights.max())
+        elif classes is not None and not is_balanced(classes):
             classes = None
         drawn = image_resamples(
-            scores.items,
+            items,
             options.seed,
             scores.name,
             classes=classes,
             groups=scores.groups,
             resamples=options.resamples,
         )
-        return Resamples(scores.score, drawn.accuracy, scores.n)
+        return Resamples(scores.score, factor * drawn.accuracy, scores.n)
     accuracy = np.broadcast_to(scores.score, (options.resamples, len(scores.models))).copy()
     # Without a number of items nothing can be drawn; the share itself is then known to no error.
     if scores.binary and len(scores.models):
@@ -109,7 +113,8 @@ def _on_set(
     if like is not None:
         ends = np.clip([like.simultaneous.low[i], like.simultaneous.high[i]], 0, 1)
         together = Interval(float(ends[0]), float(ends[1]), options.level)
-    correct = float(scores.correct[i]) if n is not None else None
+    known = n is not None and scores.weights is None
+    correct = float(scores.correct[i]) if known else None
     return ModelOnSet(n, correct, share, interval, together)
 
 

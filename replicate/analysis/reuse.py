@@ -55,8 +55,8 @@ def reuse_bounds(
     Hoeffding: P(|A − p| ≥ ε) ≤ 2 exp(−2nε²), so k models fixed beforehand need
     ε = √(ln(2k/α) / 2n). If each of k models may depend on the accuracies of those before it, told
     to b bits, there are 2^{b(k−1)} courses that the story can take, each with its k models: a union
-    bound over them gives ε = √((ln(2k/α) + b(k−1) ln 2) / 2n) (Dwork et al. 2015, "Generalization in
-    Adaptive Data Analysis and Holdout Reuse", description length; it grows as √(k/n), and is
+    bound over them gives ε = √((ln(2k/α) + b(k−1) ln 2) / 2n) (Dwork et al. 2015, "Generalization
+    in Adaptive Data Analysis and Holdout Reuse", description length; it grows as √(k/n), and is
     the worst that users could do, not what they do). With m_eff effective models (Mania et al.
     2019) ε = z·√(p(1 − p)/n), z the two-sided normal quantile at level^(1/m_eff).
 

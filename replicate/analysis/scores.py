@@ -26,6 +26,8 @@ class Scores:
         classes: Each item's label, shape (n,); None where not known.
         groups: Each item's cluster (a writer, an owner), shape (n,); None where items are
             independent.
+        weights: What each item counts in the score, summing to 1, shape (n,); None where all
+            count the same.
     """
 
     name: str
@@ -35,10 +37,13 @@ class Scores:
     items: npt.NDArray[Any] | None = None
     classes: npt.NDArray[Any] | None = None
     groups: npt.NDArray[Any] | None = None
+    weights: Floats | None = None
 
     @property
     def binary(self) -> bool:
         """Whether every score counts right items: integer counts k of n."""
+        if self.weights is not None:
+            return False
         if self.items is not None:
             return self.items.dtype.kind == "b"
         counts = self.score * self.n
@@ -64,8 +69,9 @@ class Scores:
         at = [self.models.index(name) for name in names]
         items = None if self.items is None else self.items[:, at]
         return Scores(
-            self.name, names, self.score[at], self.n[at], items, self.classes, self.groups
-        )
+            self.name, names, self.score[at], self.n[at], items, self.classes, self.groups,
+            self.weights,
+        )  # fmt: skip
 
     def rows(self, keep: npt.NDArray[Any]) -> "Scores":
         """The same set with these items only (a mask or indices).
@@ -116,3 +122,26 @@ def from_items(
     n = np.full(len(models), items.shape[0], dtype=np.int64)
     score = items.mean(axis=0, dtype=np.float64)
     return Scores(name, models, score, n, items, classes, groups)
+
+
+def mean_per_class(scores: Scores) -> Scores:
+    """The same set with the mean over classes of each class's share as the score.
+
+    Rare classes then count as much as frequent ones; in balanced sets it is the accuracy.
+
+    Raises:
+        UsageError: Items or their classes are not known.
+
+    >>> right = np.array([[True], [True], [True], [False]])
+    >>> mean_per_class(from_items("x", ("a",), right, np.array([0, 0, 0, 1]))).score.tolist()
+    [0.5]
+    """
+    if scores.items is None or scores.classes is None:
+        raise UsageError(f"The mean over classes needs the items and labels of {scores.name}.")
+    _, member, size = np.unique(scores.classes, return_inverse=True, return_counts=True)
+    weights = 1 / (len(size) * size[member])
+    score = weights @ scores.items.astype(np.float64)
+    return Scores(
+        scores.name, scores.models, score, scores.n, scores.items, scores.classes, scores.groups,
+        weights,
+    )  # fmt: skip

@@ -33,6 +33,20 @@ SCALES = ("linear", "probit", "logit")
 @click.option("--pairs", multiple=True, metavar="[NAME=]FILE", help="Which items are matched.")
 @click.option("--groups", multiple=True, metavar="[NAME=]FILE", help="The cluster of each item.")
 @click.option("--dates", type=click.Path(path_type=Path), help="Releases: model,date a line.")
+@click.option("--families", type=click.Path(path_type=Path), help="Families: model,family a line.")
+@click.option("--standards", type=click.Path(path_type=Path),
+              help="Interventions: model,standard model a line (relative robustness).")  # fmt: skip
+@click.option("--kinds", type=click.Path(path_type=Path),
+              help="Shifts: set,natural|synthetic[,benign|adversarial] a line.")  # fmt: skip
+@click.option("--trained-on", type=click.Path(path_type=Path), help="model,training set a line.")
+@click.option("--tasks", is_flag=True, help="The new sets are tasks that models transferred to.")
+@click.option(
+    "--subgroups", multiple=True, metavar="[NAME=]FILE", help="The subgroup of each item."
+)
+@click.option("--frequencies", multiple=True, metavar="[NAME=]FILE",
+              help="Votes on each item: columns selected,shown.")  # fmt: skip
+@click.option("--metric", type=click.Choice(("accuracy", "mean-per-class")), default="accuracy",
+              show_default=True, help="What a model's score is.")  # fmt: skip
 @click.option("--human", multiple=True, metavar="PATTERN", help="Rows that are people (human*).")
 @click.option("--lower-is-better", is_flag=True, help="Scores of the TABLE are errors.")
 @click.option("--same-classes", is_flag=True, help="Use only classes that all sets have.")
@@ -50,17 +64,24 @@ def analyze(as_json: bool, **given: Any) -> None:
     or score, or item and score. Models are matched by name. What cannot be trusted is left out,
     with the evidence, and the command ends with 3.
     """
+    from replicate.analysis.further import further
     from replicate.analysis.replication import analyse
-    from replicate.cli.analyze_inputs import options_of, read_inputs
+    from replicate.cli.analyze_inputs import options_of, read_inputs, values_by_set
+    from replicate.cli.analyze_material import material_of
     from replicate.cli.analyze_text import as_text
     from replicate.reporting.analysis_json import as_json as values_of
+    from replicate.reporting.further_json import add_further
 
     published, original, others = read_inputs(given)
+    subgroups = values_by_set(given["subgroups"], [original, *others], "subgroups")
+    material = material_of(given, original, others, subgroups)
     found = analyse(original, others, options_of(given, published, original))
     excluded = [_values(item) for item in published.excluded]
     repaired = [_values(item) for item in published.repaired]
     value = values_of(found, excluded, published.warnings, repaired)
     value["respelled"] = published.respelled
+    value["options"]["metric"] = given["metric"]
+    add_further(value, further(found, material))
     if given["report"] is not None:
         from replicate.reporting.analysis_page import write_page
 

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from replicate.analysis.fits import Scale
 from replicate.analysis.replication_data import Options
-from replicate.analysis.scores import Scores
+from replicate.analysis.scores import Scores, mean_per_class
 from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.zoo.published import Published, read_published
 from replicate.zoo.published_files import read_column
@@ -38,10 +39,16 @@ def read_inputs(given: Mapping[str, Any]) -> tuple[Published, Scores, list[Score
     published, names = _table(given) if given["table"] is not None else _folders(given)
     by_name = {scores.name: scores for scores in published.sets}
     original, others = by_name[names[0]], [by_name[name] for name in names[1:]]
-    groups = _by_set(given["groups"], [original, *others], "groups")
+    groups = values_by_set(given["groups"], [original, *others], "groups")
     original, others = _grouped(original, groups), [_grouped(x, groups) for x in others]
     if given["same_classes"]:
+        if given["subgroups"] or given["frequencies"]:
+            raise UsageError("--same-classes leaves items out: give files of those that are left.")
         original, others = _same_classes(original, others, published)
+    if given["metric"] == "mean-per-class":
+        if groups:
+            raise UsageError("--metric mean-per-class resamples within classes: without --groups.")
+        original, others = mean_per_class(original), [mean_per_class(x) for x in others]
     return published, original, others
 
 
@@ -193,7 +200,7 @@ def _dates(path: Path | None, original: Scores) -> dict[str, float]:
     return {names[name]: year for name, year in years.items()}
 
 
-def _by_set(texts: Sequence[str], sets: Sequence[Scores], what: str) -> dict[str, Any]:
+def values_by_set(texts: Sequence[str], sets: Sequence[Scores], what: str) -> dict[str, Any]:
     """Files of one value an item, for the set that they name or that has as many items."""
     found: dict[str, Any] = {}
     for text in texts:
@@ -225,10 +232,7 @@ def _maybe_named(text: str, names: Sequence[str]) -> tuple[str | None, Path]:
 def _grouped(scores: Scores, groups: Mapping[str, Any]) -> Scores:
     if scores.name not in groups or scores.items is None:
         return scores
-    return Scores(
-        scores.name, scores.models, scores.score, scores.n, scores.items, scores.classes,
-        groups[scores.name],
-    )  # fmt: skip
+    return replace(scores, groups=groups[scores.name])
 
 
 def _pairs(texts: Sequence[str], original: Scores, sets: Sequence[Scores]) -> dict[str, Any]:

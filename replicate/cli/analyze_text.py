@@ -1,7 +1,9 @@
 """What `replicate analyze` tells people."""
 
+import textwrap
 from typing import Any
 
+from replicate.reporting.further_sections import sections
 from replicate.reporting.words import count, percent, signed
 
 
@@ -14,6 +16,7 @@ def as_text(value: dict[str, Any]) -> str:
     blocks = [_models(value)]
     blocks += [_pair(pair) for pair in value["pairs"]]
     blocks.append(_similarity(value))
+    blocks += [f"{item.title}\n{_wrapped(item.text)}" for item in sections(value)]
     if value["repaired"]:
         blocks.append(_listed("Repaired", value["repaired"]))
     if value["excluded"]:
@@ -21,6 +24,10 @@ def as_text(value: dict[str, Any]) -> str:
     if value["warnings"]:
         blocks.append("\n".join(["Warnings", *(f"  {text}" for text in value["warnings"])]))
     return "\n\n".join(block for block in blocks if block)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 96, initial_indent="  ", subsequent_indent="  ")
 
 
 def _listed(title: str, items: list[dict[str, str]]) -> str:

@@ -42,6 +42,11 @@ COMMANDS = {
         "competitions",
         "Analyse competitions: public against private leaderboards.",
     ),
+    "name-that-dataset": (
+        "replicate.cli.name_that_dataset",
+        "name_that_dataset",
+        "Whether features give away which set an image is from.",
+    ),
     "power": ("replicate.cli.power", "power", "The smallest gap that a test set can show."),
     "adjust": ("replicate.cli.adjust", "adjust", "The gap at equal selection frequencies."),
     "models": ("replicate.cli.models", "models", "List the models of the zoo."),

@@ -11,6 +11,7 @@ from replicate.analysis.fits import SCALES
 from replicate.analysis.intervals import Interval
 from replicate.analysis.ranks import spearman
 from replicate.analysis.replication_data import Analysis, Line, ModelOnSet, Pair, SetSimilarity
+from replicate.analysis.subgroups import ClassGap
 
 
 def as_json(
@@ -142,18 +143,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
             model: {"rho": number(rho), "ci": ends(both), "ci_images": ends(images)}
             for model, (rho, both, images) in pair.robustness.items()
         },
-        "classes": [
-            {
-                "class": item.label,
-                "n_original": item.n_original,
-                "n_new": item.n_new,
-                "gap": number(item.gap),
-                "ci": ends(item.interval),
-                "excess": number(item.excess),
-                "p_adjusted": number(item.p_adjusted),
-            }
-            for item in pair.classes
-        ],
+        "classes": class_rows(pair.classes),
         "trend": None,
         "equivalence": None,
         "paired": None,
@@ -193,6 +183,22 @@ def _pair(pair: Pair) -> dict[str, Any]:
             "p": number(bend.p),
         }
     return value
+
+
+def class_rows(gaps: tuple[ClassGap, ...]) -> list[dict[str, Any]]:
+    """Gaps of classes or subgroups, a row each."""
+    return [
+        {
+            "class": item.label,
+            "n_original": item.n_original,
+            "n_new": item.n_new,
+            "gap": number(item.gap),
+            "ci": ends(item.interval),
+            "excess": number(item.excess),
+            "p_adjusted": number(item.p_adjusted),
+        }
+        for item in gaps
+    ]
 
 
 def straightest(pair: Pair) -> str | None:

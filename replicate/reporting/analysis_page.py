@@ -13,6 +13,7 @@ from replicate.reporting import analysis_figures as figures
 from replicate.reporting import words
 from replicate.reporting.analysis_tables import as_csv, as_latex, tables
 from replicate.reporting.analysis_words import decomposition, findings, headline, methods
+from replicate.reporting.further_sections import sections
 from replicate.reporting.page import file_name
 
 
@@ -66,7 +67,7 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=_percent, signed=_signed, ends=_ends, count=words.count, slug=file_name
+        percent=_percent, signed=_signed, ends=_ends, count=words.count, slug=file_name, cell=_cell
     )
     script = loader.get_source(environment, "analysis.js")[0]
     drawn = []
@@ -92,6 +93,7 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
         headline=headline(value),
         findings=findings(value),
         decomposition=decomposition(value),
+        sections=sections(value),
         methods=methods(found, value),
         models=sorted(
             value["models"],
@@ -123,3 +125,10 @@ def _ends(value: list[float] | None, factor: float = 1, decimals: int = 2) -> st
         return words.MISSING
     low, high = (words.signed(factor * end, decimals) for end in value)
     return f"{low} to {high}"
+
+
+def _cell(value: Any) -> str:
+    """A table's cell: what is not known is a dash, numbers have four decimals."""
+    if value is None:
+        return words.MISSING
+    return words.signed(value, 4) if isinstance(value, float) else str(value)

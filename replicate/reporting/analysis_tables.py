@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replicate.reporting.further_sections import sections
 from replicate.reporting.words import MISSING, signed
 
 Row = Sequence[Any]
@@ -26,7 +27,7 @@ def tables(value: Mapping[str, Any]) -> dict[str, tuple[Row, list[Row]]]:
     """Every table of an analysis by name: header and rows.
 
     The names are ``models``, ``gaps-NEW``, ``classes-NEW``, ``robustness-NEW``, ``lines``,
-    ``ranks``, ``similarity``, ``excluded``.
+    ``ranks``, ``similarity``, ``excluded``, and those of the further questions.
 
     Args:
         value: The document of ``replicate analyze --json``.
@@ -39,6 +40,7 @@ def tables(value: Mapping[str, Any]) -> dict[str, tuple[Row, list[Row]]]:
     made["lines"] = (_LINES, [row for pair in value["pairs"] for row in _lines(pair)])
     made["ranks"] = (_RANKS, [_ranks(pair) for pair in value["pairs"]])
     made["similarity"] = (_SIMILARITY, _similarity(value))
+    made.update({item.name: (item.header, item.rows) for item in sections(value)})
     made["excluded"] = (
         ("model", "set", "reason"),
         [(item["model"], item["set"], item["reason"]) for item in value["excluded"]],

@@ -23,7 +23,9 @@ def test_slopes_of_families_are_those_of_least_squares():
     assert found.slope == pytest.approx(line_fit(u, v).slope)
     keep = np.array([name != "f3" for name in names])
     assert found.without["f3"] == pytest.approx(line_fit(u[keep], v[keep]).slope)
-    means = np.array([[side[np.array(names) == f"f{k}"].mean() for k in range(6)] for side in (u, v)])
+    means = np.array(
+        [[side[np.array(names) == f"f{k}"].mean() for k in range(6)] for side in (u, v)]
+    )
     assert found.means_slope == pytest.approx(line_fit(*means).slope)
 
 
@@ -76,7 +78,11 @@ def test_bounds_on_reuse_hold_for_models_that_only_guess(k):
 
 
 def test_bounds_refuse_what_cannot_be():
-    for bad in ({"n": 0, "models": 1}, {"n": 1, "models": 0}, {"n": 9, "models": 1, "accuracy": 1.0}):
+    for bad in (
+        {"n": 0, "models": 1},
+        {"n": 1, "models": 0},
+        {"n": 9, "models": 1, "accuracy": 1.0},
+    ):
         with pytest.raises(UsageError):
             reuse_bounds(**bad)
 
@@ -89,7 +95,9 @@ def test_transfer_is_the_correlation_of_mean_centred_log_odds():
         task: 1 / (1 + np.exp(-(slope * odds + shift + 0.1 * rng.normal(size=12))))
         for task, slope, shift in (("src", 1, 0), ("pets", 0.5, 2), ("birds", 1.5, -1))
     }
-    tables = {t: {m: (float(x), 10**6) for m, x in zip(names, s, strict=True)} for t, s in shares.items()}
+    tables = {
+        t: {m: (float(x), 10**6) for m, x in zip(names, s, strict=True)} for t, s in shares.items()
+    }
     found = transfer(tables["src"], {t: tables[t] for t in ("pets", "birds")}, 1, resamples=500)
     log = {t: np.log(s / (1 - s)) for t, s in shares.items()}
     average = sum(log[t] - log[t].mean() for t in ("pets", "birds")) / 2
@@ -111,7 +119,11 @@ def test_few_models_have_a_null_not_a_number():
 
 
 def test_the_cross_matrix_by_hand():
-    scores = {"A": {"m": 0.9, "n": 0.7, "k": 0.4}, "B": {"m": 0.6, "n": 0.4, "k": 0.9}, "C": {"m": 0.3}}
+    scores = {
+        "A": {"m": 0.9, "n": 0.7, "k": 0.4},
+        "B": {"m": 0.6, "n": 0.4, "k": 0.9},
+        "C": {"m": 0.3},
+    }
     found = cross_sets({"m": "A", "n": "A", "k": "B"}, scores)
     np.testing.assert_allclose(found.accuracy, [[0.8, 0.5, 0.3], [0.4, 0.9, np.nan]])
     assert found.n_models.tolist() == [[2, 2, 1], [1, 1, 0]]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from support.command import environment, replicate
 
+from replicate.base.randomness import stream
 from replicate.cli.main import COMMANDS, cli
 
 # What an example may end with other than 0: nothing is left to publish in a finished study, so a
@@ -109,6 +110,9 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(small_demo, folder / "replicate-demo")
     write_predictions(folder)
     write_judged(folder)
+    for name in ("original", "new"):
+        np.save(folder / f"{name}.npy", stream(1, name).normal(size=(40, 3)))
+    (folder / "new.txt").write_text("\n".join(str(i // 2) for i in range(40)))
     (folder / "counts.csv").write_text("image_id,class_id,shown,selected\na,1,10,9\nb,1,10,2\n")
     (folder / "old-votes.csv").write_text("image_id,class_id,worker,vote\na,1,w,yes\n")
     (folder / "batch.csv").write_text(
