@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from replicate.store.ethics_tables import SafetyCheck, SafetyFlag, Takedown
 from replicate.store.label_tables import (
     Assignment,
     Batch,
@@ -45,7 +46,10 @@ __all__ = [
     "Query",
     "Rule",
     "Run",
+    "SafetyCheck",
+    "SafetyFlag",
     "SetImage",
+    "Takedown",
     "TestSet",
     "TestSetImage",
     "Vote",
