@@ -81,7 +81,7 @@ def analyze(as_json: bool, **given: Any) -> None:
     value = values_of(found, excluded, published.warnings, repaired)
     value["respelled"] = published.respelled
     value["options"]["metric"] = given["metric"]
-    add_further(value, further(found, material))
+    add_further(value, further(found, material), material.families)
     if given["report"] is not None:
         from replicate.reporting.analysis_page import write_page
 

@@ -3,8 +3,10 @@
 import textwrap
 from typing import Any
 
-from replicate.reporting.further_sections import sections
+from replicate.reporting.further_sections import Section, sections
 from replicate.reporting.words import count, percent, signed
+
+_SHOWN = 12  # rows of a further question's table
 
 
 def as_text(value: dict[str, Any]) -> str:
@@ -16,7 +18,7 @@ def as_text(value: dict[str, Any]) -> str:
     blocks = [_models(value)]
     blocks += [_pair(pair) for pair in value["pairs"]]
     blocks.append(_similarity(value))
-    blocks += [f"{item.title}\n{_wrapped(item.text)}" for item in sections(value)]
+    blocks += [_section(item) for item in sections(value)]
     if value["repaired"]:
         blocks.append(_listed("Repaired", value["repaired"]))
     if value["excluded"]:
@@ -26,8 +28,25 @@ def as_text(value: dict[str, Any]) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, 96, initial_indent="  ", subsequent_indent="  ")
+def _section(item: Section) -> str:
+    rows = [[str(name).replace("_", " ") for name in item.header]]
+    rows += [[_plain(cell) for cell in row] for row in item.rows[:_SHOWN]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(item.header))]
+    lines = [item.title]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  " + "  ".join(cells))
+    if len(item.rows) > _SHOWN:
+        lines.append(f"  and {len(item.rows) - _SHOWN} more (--json, --report)")
+    return "\n".join([*lines, textwrap.fill(item.text, 96, initial_indent="  ",
+                                            subsequent_indent="  ")])  # fmt: skip
+
+
+def _plain(cell: Any) -> str:
+    if cell is None:
+        return "–"
+    return signed(cell, 4) if isinstance(cell, float) else str(cell)
 
 
 def _listed(title: str, items: list[dict[str, str]]) -> str:

@@ -8,17 +8,23 @@ import click
 
 from replicate.base.errors import UsageError
 from replicate.cli.options import example, json_option
-from replicate.cli.output import emit
+from replicate.cli.output import emit, say
 
 if TYPE_CHECKING:
     from replicate.analysis.competitions import CompetitionResult, MetaSummary
 
 
-@click.command(epilog=example("replicate competitions leaderboards.csv --json"))
+@click.command(
+    epilog=example(
+        "replicate competitions leaderboards.csv --json",
+        "replicate competitions leaderboards.csv --report competitions.html",
+    )
+)
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--level", default=0.95, show_default=True, help="Confidence level.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write a report: OUT.html.")
 @json_option
-def competitions(table: Path, level: float, as_json: bool) -> None:
+def competitions(table: Path, level: float, report: Path | None, as_json: bool) -> None:
     """Analyse competitions: does a public leaderboard hold on the private one?
 
     TABLE has the columns competition, team, public, private, and perhaps n_public, n_private and
@@ -39,6 +45,12 @@ def competitions(table: Path, level: float, as_json: bool) -> None:
         "summary": {"n": len(found), "gap": _summary(all_teams), "top_gap": _summary(top)},
         "warnings": warnings,
     }
+    if report is not None:
+        from replicate.reporting.competitions_page import write_competitions_page
+
+        files = write_competitions_page(report, found, value)
+        say(f"Report: {files[0]}, with its table beside it in {files[1].parent.name}/.")
+        value["report"] = str(files[0])
     emit(value, as_json, _text(found, all_teams, warnings))
 
 

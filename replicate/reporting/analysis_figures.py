@@ -11,6 +11,7 @@ import numpy as np
 
 from replicate.analysis.fits import SCALES, Scale, from_scale, to_scale
 from replicate.analysis.replication_data import Analysis, ModelOnSet, Pair
+from replicate.reporting.forest import Row, forest_svg, nice_step
 from replicate.reporting.words import percent
 
 WIDTH, HEIGHT = 640, 470
@@ -129,7 +130,7 @@ class _Axes:
         """Round scores on an axis: 0 for the horizontal one, 1 for the vertical one."""
         low, high = (float(from_scale(end, self.scale)) for end in self.ends[side])
         if self.scale == "linear":
-            step = _step(high - low)
+            step = nice_step(high - low)
             count = int((high - np.ceil(low / step - 1e-9) * step) / step + 1e-9) + 1
             return [round((np.ceil(low / step - 1e-9) + i) * step, 10) for i in range(count)]
         inside = [v / 100 for v in _ROUND if low <= v / 100 <= high]
@@ -140,12 +141,6 @@ class _Axes:
             if not kept or at - float(to_scale(kept[-1], self.scale)) > (ends[1] - ends[0]) / 11:
                 kept.append(value)
         return kept
-
-
-def _step(span: float) -> float:
-    rough = span / 6
-    power = 10.0 ** int(np.floor(np.log10(rough)))
-    return float(next(m * power for m in (1, 2, 5, 10) if m * power >= rough))
 
 
 def _text(value: float, fractions: bool) -> str:
@@ -226,48 +221,14 @@ def _point(axis: _Axes, point: Point) -> str:
 def robustness_svg(pair: Pair, most: int = 60) -> str:
     """Effective robustness of every model with its interval, the highest first."""
     rows = [
-        (name, rho, both)
+        Row(name, rho, both, "baseline")
         for name, (rho, both, _) in pair.robustness.items()
         if np.isfinite(rho)
-    ]  # fmt: skip
-    rows.sort(key=lambda row: -row[1])
+    ]
+    rows.sort(key=lambda row: -row.value)
     if len(rows) > most:  # the ends are what one looks for
         rows = rows[: most // 2] + rows[-most // 2 :]
-    if not rows:
-        return ""
-    room = min(max(10 + 7.1 * max(len(name) for name, _, _ in rows), 70), 300)
-    ends = [v for _, rho, c in rows for v in (rho, *((c.low, c.high) if c else ()))]
-    low, high = min(*ends, 0.0), max(*ends, 0.0)
-    span = max(high - low, 1e-3)
-
-    def x(value: float) -> float:
-        at: float = room + (value - low) / span * (WIDTH - RIGHT - room - 10) + 5
-        return round(at, 1)
-
-    height = 22 * len(rows) + 38
-    parts = [f'<path class="equal" d="M{x(0)} 4V{height - 32}"/>']
-    step = _step(100 * span)
-    first = int(np.ceil(100 * low / step))
-    for i in range(first, int(100 * high / step + 1e-9) + 1):
-        at = x(i * step / 100)
-        label = f"{i * step:g}".replace("-", "−")
-        parts.append(f'<text x="{at}" y="{height - 14}" text-anchor="middle">{label}</text>')
-    for i, (name, rho, both) in enumerate(rows):
-        y = 15 + 22 * i
-        ci = f" [{percent(both.low, 2)}, {percent(both.high, 2)}]" if both else ""
-        shown = escape(name if len(name) < 46 else name[:44] + "…")
-        words = escape(f"{name}: {percent(rho, 2)} points{ci}", quote=True)
-        bar = f'<path class="bar" d="M{x(both.low)} {y}H{x(both.high)}"/>' if both else ""
-        parts.append(
-            f'<g class="pt baseline" data-name="{escape(name, quote=True)}" data-words="{words}" '
-            f'tabindex="0"><text x="{room - 6}" y="{y + 4}" text-anchor="end">{shown}</text>{bar}'
-            f'<circle cx="{x(rho)}" cy="{y}" r="4.2"/><title>{words}</title></g>'
-        )
-    return (
-        f'<svg class="scatter rho" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Effective '
-        f'robustness of {len(rows)} models" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}'
-        f"</svg>"
-    )
+    return forest_svg(rows, f"Effective robustness of {len(rows)} models", 100, " points")
 
 
 def paper_files(found: Analysis, pair: Pair, scale: Scale, stem: Path) -> list[Path]:

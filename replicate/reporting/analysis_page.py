@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replicate.analysis.fits import SCALES
 from replicate.analysis.replication_data import Analysis
@@ -15,6 +15,9 @@ from replicate.reporting.analysis_tables import as_csv, as_latex, tables
 from replicate.reporting.analysis_words import decomposition, findings, headline, methods
 from replicate.reporting.further_sections import sections
 from replicate.reporting.page import file_name
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def write_page(path: Path, found: Analysis, value: Mapping[str, Any]) -> list[Path]:
@@ -52,24 +55,12 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
         value: The document of ``replicate analyze --json``.
         folder: The name of the folder beside it.
     """
-    # Imported late: only a report needs it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
     from markupsafe import Markup
 
     from replicate import __version__
 
-    loader = PackageLoader("replicate.reporting")
-    environment = Environment(
-        loader=loader,
-        autoescape=select_autoescape(default_for_string=True, default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=_percent, signed=_signed, ends=_ends, count=words.count, slug=file_name, cell=_cell
-    )
-    script = loader.get_source(environment, "analysis.js")[0]
+    pages = environment()
+    script, digest = script_of(pages)
     drawn = []
     for pair, item in zip(found.pairs, value["pairs"], strict=True):
         scales = figures.scales_of(found, pair)
@@ -83,9 +74,8 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
                 "kinds": sorted({p.kind for p in figures.points_of(found, pair)}),
             }
         )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     sets = [scores.name for scores in found.sets]
-    return environment.get_template("analysis.html.j2").render(
+    return pages.get_template("analysis.html.j2").render(
         value=value,
         drawn=drawn,
         sets=sets,
@@ -94,6 +84,7 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
         findings=findings(value),
         decomposition=decomposition(value),
         sections=sections(value),
+        families=_families(value),
         methods=methods(found, value),
         models=sorted(
             value["models"],
@@ -110,6 +101,38 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
             for on in m["sets"].values()
         ),
     )
+
+
+def environment() -> "Environment":
+    """The templates of the pages, with the filters that they use."""
+    # Imported late: only a report needs it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    made = Environment(
+        loader=PackageLoader("replicate.reporting"),
+        autoescape=select_autoescape(default_for_string=True, default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        percent=_percent, signed=_signed, ends=_ends, count=words.count, slug=file_name, cell=_cell
+    )
+    return made
+
+
+def script_of(pages: "Environment") -> tuple[str, str]:
+    """The script of the pages, and its SHA-256 in base 64 for the page's policy."""
+    script = pages.loader.get_source(pages, "analysis.js")[0] if pages.loader else ""
+    return script, base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _families(value: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Family → its models, in the order of the alphabet."""
+    found: dict[str, list[str]] = {}
+    for model, family in sorted(value.get("family_of", {}).items()):
+        found.setdefault(family, []).append(model)
+    return dict(sorted(found.items()))
 
 
 def _percent(value: float | None, decimals: int = 1) -> str:

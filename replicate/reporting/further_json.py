@@ -1,5 +1,6 @@
 """Answers to further questions as plain values, beside those of the analysis."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from replicate.analysis.cross_sets import CrossSets
@@ -8,15 +9,19 @@ from replicate.analysis.transfers import Transfer
 from replicate.reporting.analysis_json import class_rows, ends, number
 
 
-def add_further(value: dict[str, Any], found: Further) -> None:
+def add_further(
+    value: dict[str, Any], found: Further, families: Mapping[str, str] | None = None
+) -> None:
     """Add the answers to the document of ``replicate analyze --json``; none is null or empty.
 
     Args:
         value: The document; each of its pairs gains ``families``, ``relative_robustness``,
             ``subgroups`` and ``adjusted``; it gains ``reuse``, ``by_frequency``, ``kinds``,
-            ``cross_sets`` and ``transfer``.
+            ``cross_sets``, ``transfer`` and ``family_of``.
         found: The answers.
+        families: Model → its family, for pages that let readers choose.
     """
+    value["family_of"] = dict(families or {})
     for item, pair in zip(value["pairs"], found.pairs, strict=True):
         item.update(_pair(pair))
         if pair.unadjusted is not None:

@@ -11,19 +11,23 @@ for (const plot of document.querySelectorAll(".plot")) {
 }
 const finder = document.querySelector(".finder input");
 if (finder) {
-  finder.addEventListener("input", () => {
+  const choice = document.querySelector(".finder select");
+  const seek = () => {
     const wanted = finder.value.trim().toLowerCase().split(/\s*,\s*/).filter(Boolean);
-    for (const svg of document.querySelectorAll("svg.scatter")) svg.classList.toggle("dim", wanted.length > 0);
-    let count = 0;
+    const family = new Set(choice ? JSON.parse(choice.value) : []);
+    const asked = wanted.length > 0 || family.size > 0;
+    for (const svg of document.querySelectorAll("svg.scatter")) svg.classList.toggle("dim", asked);
     for (const point of document.querySelectorAll(".pt")) {
       const name = point.dataset.name.toLowerCase();
-      const hit = wanted.some((part) => name.includes(part));
-      point.classList.toggle("found", hit);
+      const named = wanted.length === 0 || wanted.some((part) => name.includes(part));
+      const kin = family.size === 0 || family.has(point.dataset.name);
+      point.classList.toggle("found", asked && named && kin);
     }
     const names = new Set([...document.querySelectorAll(".pt.found")].map((p) => p.dataset.name));
-    count = names.size;
-    document.querySelector(".finder output").textContent = wanted.length ? `${count} found` : "";
-  });
+    document.querySelector(".finder output").textContent = asked ? `${names.size} found` : "";
+  };
+  finder.addEventListener("input", seek);
+  if (choice) choice.addEventListener("change", seek);
 }
 for (const button of document.querySelectorAll("button.sort")) {
   button.addEventListener("click", () => {
