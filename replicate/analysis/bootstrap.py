@@ -154,6 +154,41 @@ def image_resamples(
     return Resamples(right.mean(axis=0, dtype=np.float64), accuracy, n_images)
 
 
+def class_mean_resamples(
+    correct: npt.NDArray[Any],
+    classes: npt.ArrayLike,
+    seed: int,
+    *names: str | int,
+    resamples: int = 1000,
+) -> Resamples:
+    """Resample within classes, for the mean over classes of each class's mean.
+
+    One item fewer than there are is drawn from each class, so that variances within classes have
+    the right size however small these are (Rao and Wu 1988).
+
+    Args:
+        correct: True where a model is right, or scores in [0, 1]; shape (images, models).
+        classes: Each image's class.
+        seed: The study's seed.
+        *names: What the resampling is for.
+        resamples: How many resamples.
+
+    >>> right = np.array([[True], [False], [True], [True]])
+    >>> class_mean_resamples(right, [0, 0, 1, 1], 1, "x", resamples=9).observed.tolist()
+    [0.75]
+    """
+    labels = _one_each(classes, len(correct), "class")
+    _, member, size = np.unique(labels, return_inverse=True, return_counts=True)
+    drawn = np.maximum(size - 1, 1)
+    weight = 1 / (len(size) * drawn[member])
+    scale = float(weight.max())
+    design = stratified_design(labels, fewer=True)
+    scaled = correct * (weight / scale)[:, None]
+    means = resampled_means(scaled, design, resamples, seed, *names)
+    observed = (1 / (len(size) * size[member])) @ correct.astype(np.float64)
+    return Resamples(observed, means * scale * int(drawn.sum()), len(correct))
+
+
 def _one_each(values: npt.ArrayLike, n_images: int, what: str) -> npt.NDArray[Any]:
     labels = np.asarray(values)
     if labels.shape != (n_images,):

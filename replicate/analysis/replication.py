@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from replicate.analysis.bootstrap import Resamples, image_resamples
+from replicate.analysis.bootstrap import Resamples, class_mean_resamples, image_resamples
 from replicate.analysis.intervals import Interval, clopper_pearson
 from replicate.analysis.replication_data import Analysis, ModelOnSet, Options, Pair, SetSimilarity
 from replicate.analysis.replication_pair import compare_pair, percentile
@@ -74,22 +74,23 @@ def analyse(original: Scores, others: Sequence[Scores], options: Options) -> Ana
 def draw(scores: Scores, options: Options) -> Resamples:
     """Resample a set's items; without them, each model's count by itself (binomial)."""
     if scores.items is not None and scores.models:
-        classes, items, factor = scores.classes, scores.items, 1.0
-        if scores.weights is not None:
-            # Within classes the weights' sum never changes, so that a mean of weighted scores does.
-            share = scores.weights / scores.weights.max()
-            items, factor = items * share[:, None], len(items) * float(scores.weights.max())
-        elif classes is not None and not is_balanced(classes):
+        classes = scores.classes
+        if scores.weights is not None and classes is not None:
+            drawn = class_mean_resamples(
+                scores.items, classes, options.seed, scores.name, resamples=options.resamples
+            )
+            return Resamples(scores.score, drawn.accuracy, scores.n)
+        if classes is not None and not is_balanced(classes):
             classes = None
         drawn = image_resamples(
-            items,
+            scores.items,
             options.seed,
             scores.name,
             classes=classes,
             groups=scores.groups,
             resamples=options.resamples,
         )
-        return Resamples(scores.score, factor * drawn.accuracy, scores.n)
+        return Resamples(scores.score, drawn.accuracy, scores.n)
     accuracy = np.broadcast_to(scores.score, (options.resamples, len(scores.models))).copy()
     # Without a number of items nothing can be drawn; the share itself is then known to no error.
     if scores.binary and len(scores.models):

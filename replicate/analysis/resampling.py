@@ -52,11 +52,16 @@ def plain_design(n: int) -> Design:
     return Design(np.zeros(n, np.int64), np.full(n, n), np.arange(n), n)
 
 
-def stratified_design(classes: npt.ArrayLike) -> Design:
+def stratified_design(classes: npt.ArrayLike, fewer: bool = False) -> Design:
     """Each class keeps its share of the items.
 
     Where all classes have the same number of items c (a balanced set, c ≥ 2), c − 1 are drawn
     from each: drawing c would give a variance that is too small by (c − 1)/c (Rao and Wu 1988).
+
+    Args:
+        classes: Each item's class, shape (n,).
+        fewer: Draw one fewer from each class of two or more, balanced or not; the caller then
+            weighs classes by what is drawn.
 
     >>> design = stratified_design(["a", "b", "a", "b", "a", "b"])
     >>> design.size.tolist(), design.start.tolist(), design.unit_of.tolist()
@@ -67,7 +72,7 @@ def stratified_design(classes: npt.ArrayLike) -> Design:
     unit_of = np.empty(code.size, np.int64)
     unit_of[np.argsort(code, kind="stable")] = np.arange(code.size)
     balanced = sizes.min() == sizes.max() and sizes.min() > 1
-    drawn = sizes - 1 if balanced else sizes
+    drawn = np.where((sizes > 1) & (fewer | balanced), sizes - 1, sizes)
     start = np.cumsum(sizes) - sizes
     return Design(np.repeat(start, drawn), np.repeat(sizes, drawn), unit_of, int(code.size))
 
