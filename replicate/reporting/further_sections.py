@@ -132,6 +132,8 @@ def _between(ends: Sequence[float] | None) -> str:
 
 
 def _of_all(value: Value) -> Iterator[Section]:
+    if len(value.get("by_frequency") or {}) > 1:
+        yield _sets_by_frequency(value)
     for name, found in (value.get("by_frequency") or {}).items():
         yield Section(
             f"by-frequency-{name}",
@@ -164,6 +166,28 @@ def _of_all(value: Value) -> Iterator[Section]:
         yield _cross(value["cross_sets"])
     if value.get("reuse"):
         yield _reuse(value)
+
+
+def _sets_by_frequency(value: Value) -> Section:
+    """Mean accuracy of the sets beside their mean frequency: do easier sets score higher?"""
+    rows = []
+    for name, found in value["by_frequency"].items():
+        shares = [
+            item["sets"][name]["accuracy"]
+            for item in value["models"]
+            if item["sets"].get(name, {}).get("accuracy") is not None
+        ]
+        mean = sum(shares) / len(shares) if shares else None
+        rows.append((name, found["mean_frequency"], mean, sum(b["n"] for b in found["bins"])))
+    rows.sort(key=lambda row: -(row[1] or 0))
+    return Section(
+        "sets-by-frequency",
+        "Sets by their mean selection frequency",
+        "Sets whose images people agree about are easier: accuracy is the mean over the models, "
+        "items those that anybody was asked about.",
+        ("set", "mean_frequency", "accuracy", "items"),
+        rows,
+    )
 
 
 def _transfer(found: Value, source: str) -> Section:

@@ -62,6 +62,8 @@ def test_subgroups_and_votes_belong_to_the_items(run, two, tmp_path):
     bins = value["by_frequency"]["v2"]["bins"]
     assert sum(row["n"] for row in bins) == 300
     assert 0.7 < value["by_frequency"]["v2"]["mean_frequency"] < 0.9
+    text = run(*words, as_json=False)[1]
+    assert "Sets by their mean selection frequency" in text
 
 
 def test_the_mean_over_classes_counts_rare_classes_as_much(run, tmp_path):
