@@ -170,7 +170,7 @@ def _of_all(value: Value) -> Iterator[Section]:
 
 def _sets_by_frequency(value: Value) -> Section:
     """Mean accuracy of the sets beside their mean frequency: do easier sets score higher?"""
-    rows = []
+    rows: list[Row] = []
     for name, found in value["by_frequency"].items():
         shares = [
             item["sets"][name]["accuracy"]
