@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from replicate.pipeline.base import Fraction, Table
 from replicate.pipeline.labelling import LabelConfig
+from replicate.pipeline.review import ReviewConfig
 from replicate.pipeline.sampling import SampleConfig
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
@@ -220,6 +221,7 @@ class Pipeline(Table):
     dedup: DedupConfig = Field(default_factory=DedupConfig, description="Near-duplicates.")
     label: LabelConfig = Field(default_factory=LabelConfig, description="The HITs.")
     sample: tuple[SampleConfig, ...] = Field(description="One block a test set.")
+    review: ReviewConfig = Field(default_factory=ReviewConfig, description="People's reviews.")
     score: ScoreConfig = Field(description="The zoo.")
     report: ReportConfig = Field(default_factory=ReportConfig, description="The report.")
     sandbox: SandboxConfig | None = Field(None, description="Simulate the outside world.")

@@ -4,7 +4,7 @@ A set that was drawn is never drawn again, and a frozen one never changes. Each 
 one transaction; a set that cannot be drawn stops the stage with exit 4, once the others are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from replicate.sampling.strategies import Request, Sample
 from replicate.sampling.strategies import plan as plan_sample
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.freezing import drawn_from, freeze_row, write_missing_manifests
+from replicate.stages.reviewed import left_out
 from replicate.store.queries import (
     CountedVote,
     Member,
@@ -44,6 +45,7 @@ class _Material:
     original: list[Member]
     votes: list[CountedVote]
     pages_open: int
+    excluded: dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def sample(context: Context) -> Tally:
         context.progress("drawing test sets", position, len(todo))
         counts = tables[block.holdout_votes]
         request = _request(study, block)
-        found = _plan(study, request, counts)
+        found = _plan(study, request, counts, material.excluded)
         if not found.feasible:
             infeasible.append(InfeasibleSample(found.needs, block.name))
             continue
@@ -107,7 +109,8 @@ def plan(study: Study) -> list[dict[str, Any]]:
     tables = _all_counts(study, material, study.pipeline.sample)
     rows: list[dict[str, Any]] = []
     for block in study.pipeline.sample:
-        found = _plan(study, _request(study, block), tables[block.holdout_votes])
+        counts = tables[block.holdout_votes]
+        found = _plan(study, _request(study, block), counts, material.excluded)
         rows += [_need_row(block.name, need) for need in found.needs]
     return rows
 
@@ -125,7 +128,8 @@ def _material(session: Session, study: Study) -> _Material:
     if study.pipeline.label.mode == "expert":
         stays = accepted(session)
         members = [member for member in members if member in stays]
-    return _Material(members, set_members(session, "original"), votes, len(pages))
+    excluded = left_out(session, study)
+    return _Material(members, set_members(session, "original"), votes, len(pages), excluded)
 
 
 def _all_counts(
@@ -180,9 +184,11 @@ def _request(study: Study, block: SampleConfig) -> Request:
     )
 
 
-def _plan(study: Study, request: Request, counts: _Counts) -> Sample:
+def _plan(
+    study: Study, request: Request, counts: _Counts, excluded: Mapping[tuple[str, str], str]
+) -> Sample:
     classes = [item.class_id for item in study.classes]
-    return plan_sample(request, counts.pool, counts.original, classes)
+    return plan_sample(request, counts.pool, counts.original, classes, excluded)
 
 
 def _need_row(name: str, need: Need) -> dict[str, Any]:

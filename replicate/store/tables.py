@@ -23,6 +23,7 @@ from replicate.store.label_tables import (
     Vote,
     WorkerEstimate,
 )
+from replicate.store.review_tables import DuplicateVerdict, SetReview
 from replicate.store.set_tables import FrozenSet
 from replicate.store.table_base import Base, text
 
@@ -33,6 +34,7 @@ __all__ = [
     "Candidate",
     "DedupDecision",
     "DuplicatePair",
+    "DuplicateVerdict",
     "Estimate",
     "FrozenSet",
     "Hash",
@@ -49,6 +51,7 @@ __all__ = [
     "SafetyCheck",
     "SafetyFlag",
     "SetImage",
+    "SetReview",
     "Takedown",
     "TestSet",
     "TestSetImage",

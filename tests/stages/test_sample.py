@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from stages.pools import Pool, make_pool
 from support.frozen import forget_sets
 
@@ -21,11 +21,13 @@ from replicate.stages.freezing import freeze, manifest_path
 from replicate.stages.sample import plan, sample
 from replicate.store.queries import pool as pool_members
 from replicate.store.queries import set_members
+from replicate.store.reviews import Given, add_review
 from replicate.store.tables import (
     Assignment,
     Base,
     DedupDecision,
     Hit,
+    SetReview,
     TestSet,
     TestSetImage,
     Vote,
@@ -287,3 +289,27 @@ def test_without_votes_it_names_the_stage_before(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no votes") as caught:
         sample(empty.context())
     assert "replicate collect" in caught.value.hint
+
+
+def test_what_reviewers_exclude_is_in_no_later_set(pool: Pool) -> None:
+    sample(pool.context())
+    with pool.study.session() as session:
+        chosen = _images(session, "top")
+        item = min(chosen)
+        given = Given("ada", "exclude", datetime(2026, 3, 1, tzinfo=UTC), ("ambiguous",))
+        add_review(session, item, given, "top", 1)
+        forget_sets(session)
+    try:
+        assert sample(pool.context()).tally.details["top"]["not_eligible"]["review_ambiguous"] == 1
+        with pool.study.session() as session:
+            again = _images(session, "top")
+        assert item not in again and len(again) == len(chosen)
+        assert len(chosen - again) == 1
+    finally:
+        with pool.study.session() as session:
+            session.execute(delete(SetReview))
+
+
+def _images(session: Any, name: str) -> set[tuple[str, str]]:
+    rows = session.scalars(select(TestSetImage).where(TestSetImage.name == name))
+    return {(row.image_id, row.class_id) for row in rows}
