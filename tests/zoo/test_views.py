@@ -28,10 +28,13 @@ def _by_pillow(pixels, view):
     rows, columns = view.size
     if columns > width or rows > height:
         left, top = max((columns - width) // 2, 0), max((rows - height) // 2, 0)
-        wide = Image.new("RGB", (max(columns, width), max(rows, height)), (view.fill,) * 3)
+        wide = Image.new("RGB", (max(columns, width), max(rows, height)), view.fill)
         wide.paste(image, (left, top))
         image, width, height = wide, *wide.size
-    top, left = round((height - rows) / 2.0), round((width - columns) / 2.0)
+    top, left = (
+        (a - b) // 2 if view.floor else round((a - b) / 2)
+        for a, b in ((height, rows), (width, columns))
+    )
     return np.asarray(image.crop((left, top, left + columns, top + rows)))
 
 
@@ -39,9 +42,11 @@ VIEWS = [
     View((24, 24), "short", (28, 28), "bilinear"),
     View((24, 24), "short", (27, 27), "bicubic"),
     View((24, 20), "squash", (30, 26), "bicubic"),
-    View((24, 24), "ratio", (24, 24), "bicubic", 128),
+    View((24, 24), "contain", (24, 24), "bicubic", (128, 4, 250)),
+    View((24, 20), "cover", (27, 25), "bicubic"),
+    View((24, 24), "short", (31, 31), "bicubic", floor=True),
     View((32, 32), "none", (32, 32), "bilinear"),
-    View((40, 40), "short", (30, 30), "lanczos", 7),
+    View((40, 40), "short", (30, 30), "lanczos", (7, 7, 7)),
 ]
 
 
@@ -57,7 +62,7 @@ def test_names_tell_views_apart():
     assert centre_view((224, 224), 0.9, "bicubic", "squash").name == (
         "squash248x248-bicubic-crop224x224@1"
     )
-    assert centre_view((224, 224), 1.0, "bicubic", "border").mode == "ratio"
+    assert centre_view((224, 224), 1.0, "bicubic", "border").mode == "contain"
     with pytest.raises(ValueError, match="crop_mode"):
         centre_view((224, 224), 0.9, "bicubic", "other")
     with pytest.raises(ValueError, match="no such view"):
