@@ -1,59 +1,193 @@
 """The models of the zoo."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from replicate.cli.options import example, json_option
-from replicate.cli.output import emit
+from replicate.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from replicate.zoo.loaded import Description
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.group()
 def models() -> None:
-    """List, check and describe the models of the zoo."""
+    """List, check and describe the models of the zoo.
+
+    A model's name is SCHEME:NAME. Schemes: small: (trained on a study's own images), timm:,
+    torchvision:, open_clip: (these with the extra zoo), hf:, py: (a function of yours), file: (a
+    checkpoint), onnx:, and those of other packages.
+    """
 
 
-@models.command("list", epilog=example("replicate models list 'small:mlp*'"))
+@models.command(
+    "list",
+    epilog=example("replicate models list", "replicate models list 'small:mlp*'"),
+)
 @click.argument("patterns", nargs=-1)
 @json_option
 def list_models(patterns: tuple[str, ...], as_json: bool) -> None:
-    """List the models that match the patterns (all, without a pattern)."""
-    from replicate.zoo.names import expand
+    """List the models that match the patterns; without one, the schemes and the small models.
 
-    specs = expand(patterns or ("small:*",))
-    emit(
-        {"models": [{"name": spec.name, "family": spec.family} for spec in specs]},
-        as_json,
-        "\n".join(f"{spec.name:32} {spec.family}" for spec in specs),
+    Wildcards are those of the shell, after the scheme: timm:resnet*.a1_in1k.
+    """
+    from replicate.zoo.names import expand, small
+    from replicate.zoo.schemes import expand_names, schemes
+
+    ours, others = small(patterns or ("small:*",))
+    rows: list[dict[str, str | None]] = [
+        {"name": spec.name, "family": spec.family} for spec in expand(ours)
+    ]
+    rows += [{"name": name, "family": None} for name in expand_names(others)]
+    value: dict[str, Any] = {"models": rows}
+    lines = [f"{row['name']:40} {row['family'] or ''}".rstrip() for row in rows]
+    if not patterns:
+        value["schemes"] = {"small": "models trained on a study's own images"} | schemes()
+        lines = [f"{f'{name}:':13} {words}" for name, words in value["schemes"].items()] + [
+            "",
+            *lines,
+        ]
+    emit(value, as_json, "\n".join(lines))
+
+
+@models.command(
+    epilog=example(
+        "replicate models check 'small:*'",
+        "replicate models check 'small:mlp*' --json",
     )
-
-
-@models.command(epilog=example("replicate models check 'small:*'"))
+)
 @click.argument("patterns", nargs=-1, required=True)
+@click.option("--download", is_flag=True, help="Fetch weights that are not on this machine.")
+@click.option("--allow-pickle", is_flag=True, help="Read checkpoints that can run code.")
 @json_option
-def check(patterns: tuple[str, ...], as_json: bool) -> None:
-    """Check that names or patterns match models; the wrong ones exit with 2."""
-    from replicate.zoo.names import expand
+def check(patterns: tuple[str, ...], download: bool, allow_pickle: bool, as_json: bool) -> None:
+    """Check that models can be loaded here: each is loaded and run on a black image.
 
-    found = {pattern: [spec.name for spec in expand([pattern])] for pattern in patterns}
+    Ends with 3 if one cannot, and says why; with 2 if a name means no model. Models of the scheme
+    small: are checked by name alone, for a study trains them.
+    """
+    from replicate.base.errors import ReplicateError
+    from replicate.zoo.names import expand, small
+    from replicate.zoo.schemes import ModelOptions, expand_names, open_model
+
+    ours, others = small(patterns)
+    rows: list[dict[str, Any]] = [
+        {"name": spec.name, "ok": True, "reason": None} for spec in expand(ours)
+    ]
+    options = ModelOptions(download=download, allow_pickle=allow_pickle)
+    for name in expand_names(others):
+        try:
+            model = open_model(name, options)
+        except ReplicateError as error:
+            hint = f" {error.hint}" if error.hint else ""
+            rows.append({"name": name, "ok": False, "reason": f"{error}{hint}"})
+        else:
+            rows.append(
+                {
+                    "name": name,
+                    "ok": True,
+                    "reason": None,
+                    "n_outputs": model.n_outputs,
+                    "parameters": model.parameters,
+                    "weights_digest": model.weights_digest,
+                    "preprocessing": model.description.preprocessing,
+                }
+            )
+        say(f"{name}: {'can be loaded' if rows[-1]['ok'] else rows[-1]['reason']}")
+    failed = [row for row in rows if not row["ok"]]
     emit(
-        {"patterns": found},
+        {"models": rows, "failed": len(failed)},
         as_json,
-        "\n".join(f"{pattern}: {len(names)} models" for pattern, names in found.items()),
+        f"{len(rows) - len(failed)} of {len(rows)} models can be loaded here.",
     )
+    click.get_current_context().exit(3 if failed else 0)
 
 
 @models.command(epilog=example("replicate models show small:linear-s0"))
 @click.argument("pattern")
+@click.option("--class-names", type=_FILE, help="Zero-shot: class id and name, one a line.")
 @json_option
-def show(pattern: str, as_json: bool) -> None:
-    """Show what a model's name stands for."""
-    from replicate.zoo.names import expand
+def show(pattern: str, class_names: Path | None, as_json: bool) -> None:
+    """Show what a model is fed, what its outputs mean, and whether its weights are here."""
+    from replicate.zoo.names import expand, small
+    from replicate.zoo.schemes import describe, expand_names
 
-    specs = expand([pattern])
-    values = []
-    lines = []
-    for spec in specs:
+    ours, others = small((pattern,))
+    values: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for spec in expand(ours):
         parameters = dict(spec.parameters)
         values.append({"name": spec.name, "family": spec.family, "parameters": parameters})
         lines.append(f"{spec.name}  ({spec.family})")
         lines += [f"  {key} = {item}" for key, item in parameters.items()]
+    options = options_of(class_names=class_names)
+    for name in expand_names(others):
+        found = describe(name, options)
+        values.append(found.as_json())
+        lines += _described(found)
     emit({"models": values}, as_json, "\n".join(lines))
+
+
+def options_of(
+    *,
+    download: bool = False,
+    allow_pickle: bool = False,
+    class_names: Path | None = None,
+    templates: Path | None = None,
+) -> Any:
+    """The options that models are opened with, from those of a command.
+
+    Raises:
+        MissingError: A file is not there.
+        UsageError: A line of the class names has no id and name.
+    """
+    from replicate.base.errors import MissingError, UsageError
+    from replicate.zoo.schemes import ModelOptions
+
+    def lines_of(path: Path | None) -> list[str]:
+        if path is None:
+            return []
+        if not path.is_file():
+            raise MissingError(f"There is no file at {path}.")
+        text = path.read_text(encoding="utf-8-sig")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    ids, names = [], []
+    for line in lines_of(class_names):
+        split = "\t" if "\t" in line else ","
+        class_id, found, name = (part.strip() for part in line.partition(split))
+        if not (class_id and found and name):
+            raise UsageError(
+                f"{class_names} has the line {line!r}.", "Write a class id, a comma and its name."
+            )
+        ids.append(class_id)
+        names.append(name)
+    prompts = tuple(lines_of(templates)) or ModelOptions().templates
+    return ModelOptions(
+        download=download,
+        allow_pickle=allow_pickle,
+        class_ids=tuple(ids),
+        class_names=tuple(names),
+        templates=prompts,
+    )
+
+
+def _described(found: "Description") -> list[str]:
+    outputs = f"{found.n_outputs} outputs" if found.n_outputs else "outputs known once loaded"
+    known = "with class ids" if found.outputs else "without class ids: a class map is needed"
+    return [
+        f"{found.name}  ({found.family})",
+        f"  sees     {found.view.name}, mean {_three(found.mean)}, std {_three(found.std)}"
+        + ("" if found.exact else " (not exact to the bit)"),
+        f"  outputs  {outputs}, {known}",
+        f"  weights  {found.weights or found.missing or 'made by a function'}",
+        *(f"  {key:8} {value}" for key, value in found.card.items()),
+    ]
+
+
+def _three(values: tuple[float, ...]) -> str:
+    return "/".join(f"{value:.3g}" for value in values)

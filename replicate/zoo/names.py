@@ -276,3 +276,14 @@ def _nothing(pattern: str) -> UsageError:
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.3)
     return f"Nearest names: {', '.join(near)}." if near else f"For example: {CATALOGUE[0]}."
+
+
+def small(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Patterns of the scheme ``small:``, and those of all others.
+
+    >>> small(["small:*", "timm:resnet50"])
+    (['small:*'], ['timm:resnet50'])
+    """
+    given = list(patterns)
+    ours = [name for name in given if name.partition(":")[0] == SCHEME]
+    return ours, [name for name in given if name not in ours]

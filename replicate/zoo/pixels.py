@@ -54,6 +54,26 @@ def reference_rgb(data: bytes, max_pixels: int = MAX_PIXELS) -> Pixels:
         raise ItemError("truncated", f"the image cannot be decoded whole: {error}") from error
 
 
+def odd_image(data: bytes) -> Image.Image | None:
+    """The image as it is, if it is neither grey nor RGB; None if it is one of these.
+
+    Some pipelines resize before they convert, which matters for these alone.
+
+    Raises:
+        ItemError: With reason ``not_an_image`` or ``truncated``.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            if image.mode in ("L", "RGB"):
+                return None
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ItemError("truncated", f"the image cannot be decoded whole: {error}") from error
+    return image
+
+
 def _plain_jpeg(data: bytes, max_pixels: int) -> Pixels | None:
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)

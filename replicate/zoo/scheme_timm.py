@@ -23,11 +23,12 @@ class TimmScheme:
     def describe(self, rest: str, options: ModelOptions) -> Description:
         """From the configuration alone; see `Scheme.describe`."""
         timm = require("timm")
-        config = timm.get_pretrained_cfg(rest, allow_unregistered=False) if rest else None
-        if config is None or (not config.url and not config.hf_hub_id and not config.file):
-            names = self.names()
-            if rest not in timm.list_models():
-                raise nothing(f"timm:{rest}", "timm", rest, names)
+        try:
+            config = timm.get_pretrained_cfg(rest)
+        except RuntimeError:  # the architecture is known, the tag is not
+            raise nothing(f"timm:{rest}", "timm", rest, self.names()) from None
+        if config is None and rest not in timm.list_models():
+            raise nothing(f"timm:{rest}", "timm", rest, self.names())
         path, where = weights_of(config)
         return description_of(f"timm:{rest}", config, str(path) if path else None,
                               None if path else f"no weights at {where}")  # fmt: skip
