@@ -117,3 +117,11 @@ class BlobStore:
             FileNotFoundError: It is not there.
         """
         return self.path(digest).read_bytes()
+
+    def delete(self, digest: str) -> bool:
+        """Delete the content of that digest; whether it was there."""
+        try:
+            self.path(digest).unlink()
+        except FileNotFoundError:
+            return False
+        return True

@@ -50,6 +50,11 @@ COMMANDS = {
     "power": ("replicate.cli.power", "power", "The smallest gap that a test set can show."),
     "adjust": ("replicate.cli.adjust", "adjust", "The gap at equal selection frequencies."),
     "models": ("replicate.cli.models", "models", "List the models of the zoo."),
+    "takedown": (
+        "replicate.cli.takedown",
+        "takedown",
+        "Take images out of a study; look at reported ones.",
+    ),
     "config": ("replicate.cli.config", "config", "Show and explain the pipeline file."),
     "doctor": ("replicate.cli.doctor", "doctor", "Check this installation and this study."),
     "db": ("replicate.cli.db", "db", "Look into the study's database."),

@@ -128,7 +128,7 @@ def _summary(study: Study) -> dict[str, Any]:
     from replicate.stages.batches import batch_states
     from replicate.stages.crowds import workers_simulated
     from replicate.store import queries
-    from replicate.store.progress import stage_counts
+    from replicate.store.progress import objections, stage_counts
     from replicate.store.rules import outcome
 
     report = study.report_dir / "report.html"
@@ -143,6 +143,7 @@ def _summary(study: Study) -> dict[str, Any]:
             "simulated": workers_simulated(study),
             "stages": stage_counts(session, STAGES),
             "workers": outcome(session).as_json(),
+            "objections": objections(session),
             "batches": [batch.as_json() for batch in batch_states(session)],
             "paid": {
                 "assignments": paid.assignments,
@@ -167,6 +168,14 @@ def _status_text(study: Study, summary: dict[str, Any]) -> str:
         lines.append(f"  {name:8} {shown}")
         if name == "collect" and summary["workers"]["flagged"]:
             lines.append(f"  {'':8} {summary['workers']['sentence']}")
+    found = summary["objections"]
+    if found["takedowns"]:
+        lines.append(f"  {found['takedowns']} takedowns: {found['images']} images are used no more")
+    if found["reported"]:
+        lines.append(
+            f"  {found['reported']} images are reported as unsafe, {found['held']} are held until "
+            "somebody looks: replicate takedown reported"
+        )
     for batch in summary["batches"]:
         ended = f", {batch['expired']} ended early" if batch["expired"] else ""
         lines.append(

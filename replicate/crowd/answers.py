@@ -31,6 +31,7 @@ class Answer:
         order: Slot ids in the order in which they were shown; empty when it is not known.
         times: Milliseconds from the page's start to the last tick, by slot id.
         dwell: Milliseconds from the page's start to its submission; None when not known.
+        unsafe: Slot ids whose image is reported as one that should be shown to nobody.
     """
 
     selected: tuple[str, ...]
@@ -39,14 +40,16 @@ class Answer:
     order: tuple[str, ...]
     times: Mapping[str, float]
     dwell: float | None = None
+    unsafe: tuple[str, ...] = ()
 
 
 def parse_answer(xml: str) -> Answer:
     """Read a submission of a page that asks to select images.
 
     With scripts, a page sends one field ``answer`` that holds our JSON, and nothing else counts.
-    Without, its form sends ``answer`` empty, the fields ``selected`` and ``broken`` (a value for
-    each ticked slot), ``none`` if that is ticked, and ``order``, which the crowd server fills in;
+    Without, its form sends ``answer`` empty, the fields ``selected``, ``broken`` and ``unsafe``
+    (a value for each ticked slot), ``none`` if that is ticked, and ``order``, which the crowd
+    server fills in;
     no times are known then. Such a form with nothing ticked at all says nothing and is refused:
     "none of these" has to be said. (Our own pages see to that with scripts too; a JSON answer
     without any mark, from another page, is a no to every image.)
@@ -72,6 +75,7 @@ def parse_answer(xml: str) -> Answer:
         order=slot_list(value, "order"),
         times=times_of(value),
         dwell=dwell_of(value),
+        unsafe=slot_list(value, "unsafe"),
     )
 
 
@@ -80,8 +84,9 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
 
     An image that a worker says is broken has the vote ``broken`` even when it is also selected;
     one that the page never showed (its slot is not in the order) is ``not_shown``. Neither
-    counts in a selection frequency. A page sent back with nothing ticked is an answer: no to
-    every image (the control images tell whether its worker looked).
+    counts in a selection frequency. A report that an image is unsafe is no vote. A page sent back
+    with nothing ticked is an answer: no to every image (the control images tell whether its worker
+    looked).
 
     Args:
         answer: The worker's answer.
@@ -99,7 +104,7 @@ def answer_votes(answer: Answer, slots: Iterable[Slot]) -> dict[str, Vote]:
     {'i01': 'no', 'i02': 'yes'}
     """
     places = [slot.slot_id for slot in slots]
-    named = {*answer.selected, *answer.broken, *answer.order}
+    named = {*answer.selected, *answer.broken, *answer.order, *answer.unsafe}
     unknown = sorted(named.difference(places))
     if unknown:
         raise ItemError("unknown_slot", f"the page has no image {unknown[0]!r}")
@@ -126,4 +131,6 @@ def _plain(fields: Mapping[str, list[str]]) -> Answer:
         if ANSWER not in fields:
             raise ItemError("no_answer_field", f"the submission has no field {ANSWER!r}")
         raise ItemError("nothing_marked", "nothing is marked, and 'none of these' is not said")
-    return Answer(**marks, none=none, order=plain_slots(fields, "order"), times={})
+    unsafe = plain_slots(fields, "unsafe")
+    order = plain_slots(fields, "order")
+    return Answer(**marks, none=none, order=order, times={}, unsafe=unsafe)

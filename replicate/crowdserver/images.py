@@ -45,11 +45,14 @@ class Pictures:
 
     def get(self, digest: str) -> Picture | None:
         """The image with that SHA-256, or None if it is not there or not an image."""
+        if self._blobs is None:
+            return None
         found = self._kept.get(digest)
-        if found is not None:
+        if found is not None and self._blobs.path(digest).is_file():
             self._kept.move_to_end(digest)
             return found
-        if self._blobs is None:
+        if found is not None:  # it was deleted, so it is not shown any more
+            self._size -= len(self._kept.pop(digest).data)
             return None
         try:
             data = self._blobs.get(digest)

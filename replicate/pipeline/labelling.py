@@ -167,14 +167,25 @@ class LabelConfig(Table):
     auto_approval_days: float = Field(3, ge=0, le=30, description="Approved by itself after.")
     lifetime_days: float = Field(7, gt=0, le=365, description="How long a HIT can be taken.")
     budget: Decimal = Field(Decimal("0"), ge=0, description="Never spend more than this; 0: none.")
+    hold_reported: int = Field(
+        1,
+        ge=0,
+        description="An image that so many workers report as unsafe is left out of pages and sets "
+        "until somebody has looked at it (`replicate takedown reported`); 0: only listed. One "
+        "report by a reviewer is always enough.",
+    )
     quality: LabelQuality = Field(
         default_factory=LabelQuality, description="When a worker's votes are left out."
     )
 
     def rules(self) -> dict[str, float]:
-        """The numbers that the store's views follow: `[label.quality]`, and how many experts."""
+        """The numbers that the store follows: `[label.quality]`, reports, how many experts."""
         experts = {"experts": float(self.assignments)} if self.mode == "expert" else {}
-        return {**self.quality.values(), **experts}
+        return {
+            **self.quality.values(),
+            "hold_reported": float(self.hold_reported),
+            **experts,
+        }
 
     @field_validator("provider")
     @classmethod

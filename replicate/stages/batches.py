@@ -57,7 +57,7 @@ def begin(
         fees=str(cost.fees),
         composition=composition,
         composition_digest=digest_value(composition),
-        confirmed_by=_user(),
+        confirmed_by=user_name(),
         confirmed_at=now,
     )
     session.add(batch)
@@ -133,7 +133,8 @@ def batch_states(session: Session) -> list[BatchState]:
     return found
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The user's name, for the record of who did something."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -8,6 +8,7 @@ paid twice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -23,7 +24,9 @@ from replicate.stages.common import Context, Tally, stage
 from replicate.stages.crowds import crowd_kind
 from replicate.stages.labelling import mode_of, open_provider, worker_hash, worker_key
 from replicate.stages.publish_rounds import disputes_to_publish
+from replicate.store.progress import objections
 from replicate.store.rules import outcome
+from replicate.store.safety import WORKER, forget_reports, report_unsafe
 from replicate.store.tables import Assignment, Hit, HitImage, Vote
 from replicate.store.workers import update_estimates
 from replicate.study import Study
@@ -167,6 +170,7 @@ def _store(
         return
     slots = _slots(session, hit.hit_key)
     votes: list[dict[str, object]] = []
+    unsafe: list[tuple[Assignment, list[str]]] = []
     rows = []
     for item in new:
         row = Assignment(
@@ -181,18 +185,22 @@ def _store(
             simulated=desk.provider.simulated,
         )
         votes += _votes(row, hit.class_id, slots, tally)
+        unsafe.append((row, _unsafe(row, slots)))
         rows.append(row)
     session.add_all(rows)
     session.flush()
     if votes:
         session.execute(insert(Vote), votes)
+    for row, images in unsafe:
+        _report(session, row, images, desk.context.clock.now())
 
 
 def _delete(session: Session, rows: Sequence[Assignment]) -> None:
-    """Delete the answers and the votes of work that its workers took back."""
+    """Delete the answers, votes and reports of work that its workers took back."""
     for row in rows:
         row.answer, row.reason = "", None
     names = [row.assignment_id for row in rows]
+    forget_reports(session, names)
     session.execute(delete(Vote).where(Vote.assignment_id.in_(names)))
 
 
@@ -226,6 +234,18 @@ def _votes(
     ]
 
 
+def _unsafe(row: Assignment, slots: Sequence[Slot]) -> list[str]:
+    """The images that an answer reports as unsafe; none if it could not be read."""
+    if row.reason is not None or "unsafe" not in row.answer:  # nearly always
+        return []
+    wanted = set(parse_answer(row.answer).unsafe)
+    return [slot.image_id for slot in slots if slot.slot_id in wanted]
+
+
+def _report(session: Session, row: Assignment, images: Sequence[str], now: datetime) -> None:
+    report_unsafe(session, images, row.worker_id, WORKER, now, assignment_id=row.assignment_id)
+
+
 def _retry(context: Context, tally: Tally) -> None:
     """Read answers again that could not be read; a newer version may understand them."""
     if not context.options.retry_failed:
@@ -234,9 +254,11 @@ def _retry(context: Context, tally: Tally) -> None:
         for row in session.scalars(select(Assignment).where(Assignment.reason.is_not(None))).all():
             if context.retries(row.reason):
                 hit = session.get_one(Hit, row.hit_key)
-                votes = _votes(row, hit.class_id, _slots(session, row.hit_key), tally)
+                slots = _slots(session, row.hit_key)
+                votes = _votes(row, hit.class_id, slots, tally)
                 if votes:
                     session.execute(insert(Vote), votes)
+                    _report(session, row, _unsafe(row, slots), context.clock.now())
                     tally.done += 1
 
 
@@ -253,6 +275,12 @@ def _say(study: Study, tally: Tally, visits: Sequence[_Found]) -> None:
         found = outcome(session)
         paid = ledger.sums(session)
         disputes = disputes_to_publish(session, study)
+        objected = objections(session)
+    if objected["held"]:
+        tally.notes.append(
+            f"{objected['held']} images are reported as unsafe and held back until somebody looks "
+            "at them: replicate takedown reported"
+        )
     if disputes:
         tally.details["disputed"] = disputes
         tally.notes.append(

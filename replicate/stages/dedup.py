@@ -30,6 +30,7 @@ from replicate.stages.common import Context, Tally, stage
 from replicate.stages.dedup_hashes import load, one_size, stored_hashes
 from replicate.store.queries import Member, gathered, prepared_ids, set_members
 from replicate.store.tables import DedupDecision, DuplicatePair
+from replicate.store.takedowns import taken_down
 from replicate.study import Study
 
 Pixels = npt.NDArray[np.uint8]
@@ -108,7 +109,12 @@ def dedup(context: Context) -> Tally:
 
 
 def _todo(session: Session, study: Study, config: DedupConfig) -> _Todo:
-    prepared = {image: ids[0] for image, ids in prepared_ids(session, study.steps).items()}
+    down = taken_down(session)
+    prepared = {
+        image: ids[0]
+        for image, ids in prepared_ids(session, study.steps).items()
+        if image not in down
+    }
     candidates = [member for member in gathered(session) if member.image_id in prepared]
     if not candidates:
         raise MissingError(

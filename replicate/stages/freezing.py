@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from replicate.base.clock import Clock, SystemClock
 from replicate.base.digests import digest_rows
-from replicate.base.errors import MissingError, ReplicateError, UsageError
+from replicate.base.errors import GuardError, MissingError, ReplicateError, UsageError
 from replicate.base.files import write_text
 from replicate.pipeline import pipeline_digest
 from replicate.sampling.frozen import Frozen, counts, from_text
@@ -68,8 +68,18 @@ def freeze_row(session: Session, study: Study, row: TestSet, now: datetime) -> N
 
     Raises:
         MissingError: Some of its images are not prepared by the pipeline file's steps.
+        GuardError: Some of its images were taken down, or are held, since it was drawn.
         ReplicateError: Its images are not those that were drawn.
     """
+    members = queries.members_of_test_set(session, row.name, row.revision)
+    hidden = queries.withheld(session)
+    if out := sum(member.image_id in hidden for member in members):
+        raise GuardError(
+            f"{out} images of {row.name}-{row.revision} were taken down or reported as unsafe "
+            "since it was drawn, so it cannot be frozen.",
+            "Look at reported ones (replicate takedown reported), or draw the set again without "
+            "them.",
+        )
     row.frozen_at = now
     session.flush()
     lost = sum(each is None for each in _write_down(session, study, row, now).prepared)

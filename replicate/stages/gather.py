@@ -19,9 +19,11 @@ from replicate.sources.records import Photo, QueryPage, Window
 from replicate.sources.registry import Source, SourceSettings, open_source
 from replicate.sources.terms import source_terms, split_budget
 from replicate.stages.common import Context, Tally, stage
+from replicate.stages.erasing import erase_returned
 from replicate.stages.gather_files import download_candidates, missing_files
 from replicate.stages.gather_sets import gather_sets
 from replicate.store.tables import Candidate, Query
+from replicate.store.takedowns import mark_candidates
 from replicate.study import StudyClass
 
 
@@ -31,8 +33,11 @@ def gather(context: Context) -> Tally:
     tally = Tally()
     gather_sets(context, tally)
     _search(context, tally)
+    with context.study.session() as session:
+        mark_candidates(session)
     base, local = _addresses(context) if missing_files(context) else ("", False)
     download_candidates(context, tally, lambda url: urljoin(base, url), local)
+    erase_returned(context.study)
     _summarise(context, tally)
     return tally
 

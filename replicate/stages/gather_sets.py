@@ -7,12 +7,14 @@ from pathlib import Path
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from replicate.base.digests import sha256_bytes
 from replicate.base.errors import ItemError, UsageError
 from replicate.base.images import decode
 from replicate.sources.original import load_original
 from replicate.sources.records import OriginalImage
 from replicate.stages.common import Context, Tally
 from replicate.store.tables import Image, SetImage
+from replicate.store.takedowns import TAKEN_DOWN, taken_down
 from replicate.study import Study
 
 _CHUNK = 500
@@ -51,6 +53,8 @@ def _gather_set(study: Study, name: str, place: str, tally: Tally) -> None:
     known = {item.class_id for item in study.classes}
     rows: list[dict[str, object]] = []
     images: dict[str, dict[str, object]] = {}
+    with study.session() as session:
+        down = taken_down(session)
     for position, item in enumerate(load_original(spec, study.pipeline.original.limit_per_class)):
         row: dict[str, object] = {"set_name": name, "position": position, "reason": None}
         if isinstance(item, ItemError):
@@ -58,6 +62,10 @@ def _gather_set(study: Study, name: str, place: str, tally: Tally) -> None:
             tally.failed[item.reason] += 1
         elif item.class_id not in known:
             continue
+        elif down and (image_id := sha256_bytes(item.data)) in down:
+            tally.failed[TAKEN_DOWN] += 1
+            row |= {"name": item.name, "class_id": item.class_id, "status": "failed"}
+            row |= {"reason": TAKEN_DOWN, "image_id": image_id}
         else:
             image = _stored(study, item)
             images[str(image["image_id"])] = image

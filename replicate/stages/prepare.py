@@ -14,6 +14,7 @@ from replicate.sources.prepare import display_copy, find
 from replicate.sources.prepare import prepare as prepare_bytes
 from replicate.stages.common import Context, Tally, stage
 from replicate.store.tables import Candidate, PreparedImage, SetImage
+from replicate.store.takedowns import taken_down
 
 _BATCH = 200
 
@@ -61,14 +62,15 @@ def prepare(context: Context) -> Tally:
 
 
 def _images(session: Session) -> tuple[set[str], set[str]]:
-    """Images that workers may see, and images that they never see."""
+    """Images that workers may see, and images that they never see; without those taken down."""
     sets = session.execute(
         select(SetImage.image_id, SetImage.set_name).where(SetImage.status == "ok")
     ).all()
     candidates = session.scalars(select(Candidate.image_id).where(Candidate.status == "ok"))
     shown = {row.image_id for row in sets if row.set_name == "original"}
     shown |= {image_id for image_id in candidates if image_id is not None}
-    return shown, {row.image_id for row in sets} - shown
+    down = taken_down(session)
+    return shown - down, {row.image_id for row in sets} - shown - down
 
 
 def _prepared(

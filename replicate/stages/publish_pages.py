@@ -75,7 +75,7 @@ def compose_missing(session: Session, study: Study, goal: int) -> None:
         shown = {image for page in sent for image in page.images("candidate")}
         missing = sorted(set(work.candidates) - shown)
         topped = _to_top_up(short, work, study.pipeline.label.max_rounds)
-        if _still_right(study, work.wanted, fresh, missing, topped):
+        if _still_right(study, work, fresh, missing, topped):
             continue
         forget_pages(session, fresh)
         keep_pages(session, study, _compose(study, work, sent, missing, topped))
@@ -102,7 +102,7 @@ class Composed:
 
 
 def _classes(session: Session, study: Study) -> list[_Work]:
-    visible = queries.prepared_ids(session, study.steps)
+    visible = queries.visible_ids(session, study.steps)
     pool: dict[str, list[str]] = defaultdict(list)
     originals: dict[str, list[str]] = defaultdict(list)
     for member in queries.pool(session):
@@ -135,8 +135,12 @@ def _to_top_up(short: Iterable[Short], work: _Work, max_rounds: int) -> list[Sho
 
 
 def _still_right(
-    study: Study, wanted: StudyClass, fresh: list[Page], missing: list[str], topped: list[Short]
+    study: Study, work: _Work, fresh: list[Page], missing: list[str], topped: list[Short]
 ) -> bool:
+    # A control may have been taken down since.
+    showable = {*work.candidates, *work.originals, *work.negatives}
+    if any(page.images() - showable for page in fresh):
+        return False
     first = {image for p in fresh if p.hit.round == 0 for image in p.images("candidate")}
     # Originals that no page showed before may be mixed in with those that are shown again.
     short = {item.image_id for item in topped}
@@ -153,7 +157,9 @@ def _still_right(
         for item in topped
     )
     return enough and all(
-        plan_key(page.hit.class_id, page.slots, page_terms(study, wanted, page.hit.assignments))
+        plan_key(
+            page.hit.class_id, page.slots, page_terms(study, work.wanted, page.hit.assignments)
+        )
         == page.hit.hit_key
         for page in fresh
     )

@@ -47,7 +47,7 @@ def disputes_to_publish(session: Session, study: Study) -> int:
 def _disputes(session: Session, study: Study) -> Iterator[tuple[StudyClass, list[Page], set[str]]]:
     """Each class with its pages and the images that experts disagree on."""
     pool = {(member.image_id, member.class_id) for member in queries.pool(session)}
-    visible = queries.prepared_ids(session, study.steps)
+    visible = queries.visible_ids(session, study.steps)
     pages = stored_pages(session)
     for wanted in study.classes:
         mine = [page for page in pages if page.hit.class_id == wanted.class_id]

@@ -48,7 +48,7 @@ from replicate.store.queries import (
     newest_revision,
     pool,
     predictions_digest,
-    prepared_ids,
+    visible_ids,
     votes_digest,
 )
 from replicate.store.tables import TestSet, TestSetImage
@@ -279,9 +279,7 @@ def _frequencies(study: Study, stored: _Stored) -> tuple[SetFrequencies, ...]:
 def _samples(session: Session, study: Study, stored: _Stored) -> tuple[Samples, ...]:
     if not stored.votes or study.pipeline.report.samples_per_bin == 0:
         return ()
-    displays = {
-        image: display for image, (_, display) in prepared_ids(session, study.steps).items()
-    }
+    displays = {image: display for image, (_, display) in visible_ids(session, study.steps).items()}
     return tuple(
         samples(study, name, members, stored.votes, displays)
         for name, _, members in _groups(stored)

@@ -24,6 +24,7 @@ from replicate.reporting.labelling import Labelling, RuleRow, WorkerRow
 from replicate.stages.batches import batch_states
 from replicate.store.queries import Frequency, Member, gathered, pool
 from replicate.store.rules import outcome
+from replicate.store.safety import held
 from replicate.store.tables import (
     Assignment,
     Candidate,
@@ -33,6 +34,7 @@ from replicate.store.tables import (
     Run,
     TestSet,
 )
+from replicate.store.takedowns import taken_down
 from replicate.store.workers import worker_records
 from replicate.study import Study
 
@@ -65,7 +67,7 @@ def funnel(
     failed = Counter[str]()
     for status, reason, count in rows:
         if status != "ok":
-            failed[(reason if status == "failed" else "not_tried") or "failed"] += count
+            failed[reason or ("failed" if status == "failed" else "not_tried")] += count
     downloaded = found - failed.total()
     files = gathered(session)
     prepared, unprepared = _prepared(session, study, files)
@@ -120,6 +122,8 @@ def _kept(session: Session, prepared: Sequence[Member]) -> tuple[list[Member], C
     ).all()
     reasons = {Member(row.image_id, row.class_id): row.reason for row in rows}
     stays = set(pool(session))
+    for name, hidden in (("reported_unsafe", held(session)), ("taken_down", taken_down(session))):
+        reasons |= {member: name for member in prepared if member.image_id in hidden}
     lost = Counter(
         reasons.get(member) or "not_compared" for member in prepared if member not in stays
     )

@@ -98,7 +98,9 @@ def sets_to_score(session: Session, study: Study) -> SetsToScore:
                 "Run first: replicate gather, then: replicate prepare",
             )
         sets.append(_given(control.name, "control", members, prepared))
-    drawn, missing = _drawn(session, study, prepared)
+    # A frozen set never changes, not even when a file of it is deleted: what was scored stays.
+    all_ids = prepared_ids(session, study.steps, erased=True)
+    drawn, missing = _drawn(session, study, {image: ids[0] for image, ids in all_ids.items()})
     if not drawn:
         raise MissingError("No test set has been drawn yet.", "Run first: replicate sample")
     return SetsToScore(_given("train", "train", train, prepared), (*sets, *drawn), missing)
@@ -165,7 +167,8 @@ def load_pixels(study: Study, target: SetToScore) -> npt.NDArray[np.uint8]:
         except FileNotFoundError as error:
             raise MissingError(
                 f"An image of the set {target.name!r} is gone: {study.prepared.path(blob)}.",
-                "Make it again: replicate prepare --retry failed",
+                "Make it again: replicate prepare --retry failed. If it was taken down (replicate "
+                "takedown list), no further model can be scored on this revision of the set.",
             ) from error
         except ItemError as error:
             raise UsageError(

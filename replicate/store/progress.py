@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from replicate.store.safety import reported
 from replicate.store.tables import (
     Assignment,
     Candidate,
@@ -16,6 +17,7 @@ from replicate.store.tables import (
     Run,
     TestSet,
 )
+from replicate.store.takedowns import in_force, taken_down
 
 _DONE: dict[str, Any] = {
     "gather": select(func.count()).select_from(Candidate).where(Candidate.status == "ok"),
@@ -68,3 +70,15 @@ def stage_counts(session: Session, stages: Sequence[str]) -> dict[str, dict[str,
             "last_run": last.get(name),
         }
     return counts
+
+
+def objections(session: Session) -> dict[str, int]:
+    """How many takedowns are in force and images they name; images reported, and held for it."""
+    down = taken_down(session)
+    rows = [row for row in reported(session) if row.image_id not in down]
+    return {
+        "takedowns": len(in_force(session)),
+        "images": len(down),
+        "reported": len(rows),
+        "held": sum(row.held for row in rows),
+    }

@@ -6,6 +6,7 @@ from sqlalchemy import column, func, select, table
 from sqlalchemy.orm import Session
 
 from replicate.base.digests import digest_rows
+from replicate.store.safety import held
 from replicate.store.tables import (
     Candidate,
     DedupDecision,
@@ -16,6 +17,7 @@ from replicate.store.tables import (
     TestSetImage,
     Vote,
 )
+from replicate.store.takedowns import TAKEN_DOWN, taken_down
 
 _FREQUENCIES = table(
     "selection_frequencies",
@@ -94,14 +96,40 @@ def members_of_test_set(session: Session, name: str, revision: int) -> list[Memb
     return [Member(row.image_id, row.class_id) for row in rows]
 
 
-def prepared_ids(session: Session, steps: str) -> dict[str, tuple[str, str]]:
-    """By image id: the digests of the prepared bytes and of the display copy."""
+def prepared_ids(
+    session: Session, steps: str, *, erased: bool = False
+) -> dict[str, tuple[str, str]]:
+    """By image id: the digests of the prepared bytes and of the display copy.
+
+    Args:
+        session: An open session.
+        steps: How they were prepared.
+        erased: Also of images whose files were deleted since, by a takedown.
+    """
+    done = PreparedImage.status == "ok"
+    if erased:
+        done |= PreparedImage.reason == TAKEN_DOWN
     rows = session.execute(
         select(PreparedImage.image_id, PreparedImage.prepared_id, PreparedImage.display_id).where(
-            PreparedImage.steps == steps, PreparedImage.status == "ok"
+            PreparedImage.steps == steps, done
         )
     ).all()
     return {row.image_id: (row.prepared_id, row.display_id) for row in rows}
+
+
+def withheld(session: Session) -> set[str]:
+    """The images that are shown to nobody and put into no new set: taken down, or held."""
+    return taken_down(session) | held(session)
+
+
+def visible_ids(session: Session, steps: str) -> dict[str, tuple[str, str]]:
+    """As `prepared_ids`, without the images that are to be shown to nobody."""
+    hidden = withheld(session)
+    return {
+        image_id: digests
+        for image_id, digests in prepared_ids(session, steps).items()
+        if image_id not in hidden
+    }
 
 
 def gathered(session: Session) -> list[Member]:
@@ -113,11 +141,15 @@ def gathered(session: Session) -> list[Member]:
 
 
 def pool(session: Session) -> list[Member]:
-    """The candidate pool: what the search for near-duplicates left; sorted."""
+    """The candidate pool: what the search for near-duplicates left; sorted.
+
+    Images that were taken down, or are held because somebody reported them, are not in it.
+    """
     rows = session.execute(
         select(DedupDecision.image_id, DedupDecision.class_id).where(DedupDecision.keep)
     ).all()
-    return sorted(Member(row.image_id, row.class_id) for row in rows)
+    hidden = withheld(session)
+    return sorted(Member(row.image_id, row.class_id) for row in rows if row.image_id not in hidden)
 
 
 def accepted(session: Session) -> set[Member]:

@@ -83,7 +83,8 @@ class Rule(Base):
 
     __tablename__ = "rules"
     name: Mapped[str] = text(
-        "A key of [label.quality]; or experts: how many must accept an image in expert mode.",
+        "A key of [label.quality]; experts: how many must accept an image in expert mode; or "
+        "hold_reported: how many workers' reports hold an image.",
         primary_key=True,
     )
     value: Mapped[float] = mapped_column(Float, doc="Its value.")
@@ -152,7 +153,7 @@ class Candidate(Base):
     licence: Mapped[str | None] = text("Its licence, as the source numbers it.")
     uploaded: Mapped[str | None] = text("When it was uploaded.")
     taken: Mapped[str | None] = text("When it was taken.")
-    status: Mapped[str] = text("found, ok or failed.")
+    status: Mapped[str] = text("found, ok, failed or taken_down.")
     attempts: Mapped[int] = mapped_column(Integer, default=0, doc="Tries to download it.")
     reason: Mapped[str | None] = text("Why it failed.")
     image_id: Mapped[str | None] = mapped_column(

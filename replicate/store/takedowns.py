@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from replicate.store.ethics_tables import Takedown
 from replicate.store.tables import Candidate
 
 IMAGE, ADDRESS, OWNER = "image", "address", "owner"
-KINDS = (IMAGE, ADDRESS, OWNER)
+TAKEN_DOWN = "taken_down"  # the state of candidates that are not to be fetched
 
 # A photo's id in the address of its page, and in that of its file, whatever the size.
 _FLICKR = re.compile(
@@ -70,6 +70,16 @@ def matches(kind: str, value: str) -> ColumnElement[bool]:
     return same
 
 
+def mark_candidates(session: Session) -> None:
+    """Candidates that an entry names and that are not here are not to be fetched."""
+    for entry in in_force(session):
+        session.execute(
+            update(Candidate)
+            .where(Candidate.status.in_(("found", "failed")), matches(entry.kind, entry.value))
+            .values(status=TAKEN_DOWN, reason=TAKEN_DOWN)
+        )
+
+
 def enter(
     session: Session,
     kind: str,
@@ -93,6 +103,7 @@ def enter(
             row.reason, row.requested_by, row.at, row.lifted_at = reason, requested_by, at, None
         found.append(row)
     session.flush()
+    mark_candidates(session)
     return found
 
 
