@@ -20,7 +20,7 @@ def takedown() -> None:
 
 @takedown.command(
     epilog=example(
-        "replicate takedown add original:8x8/0 --reason 'asked for by the person shown'",
+        "replicate takedown add original:optdigits-3823 --reason 'asked for by its writer'",
         "replicate takedown add 12345678@N00 --as owner --reason 'asked for by the owner'",
         "replicate takedown add https://example.org/a.jpg --as address --reason private "
         "--delete-files",
@@ -85,9 +85,7 @@ def list_(study_dir: str | None, as_json: bool) -> None:
     emit({"takedowns": rows}, as_json, "\n".join(lines) or "Nothing was taken down.")
 
 
-@takedown.command(
-    epilog=example("replicate takedown remove 12345678@N00", "replicate takedown remove 3f2a9c01")
-)
+@takedown.command(epilog=example("replicate takedown remove 12345678@N00"))
 @click.argument("things", metavar="ENTRY…", nargs=-1, required=True)
 @study_option
 @json_option
@@ -113,7 +111,9 @@ def remove(things: tuple[str, ...], study_dir: str | None, as_json: bool) -> Non
 
 
 @takedown.command(
-    epilog=example("replicate takedown flag original:8x8/1 --reason 'shows a private address'")
+    epilog=example(
+        "replicate takedown flag original:optdigits-3824 --reason 'shows a private address'"
+    )
 )
 @click.argument("images", metavar="IMAGE|FILE|SET:NAME…", nargs=-1, required=True)
 @click.option("--reason", required=True, help="What is wrong with it.")
@@ -176,7 +176,9 @@ def reported(all_: bool, copies: Path | None, study_dir: str | None, as_json: bo
 
 
 @takedown.command(
-    epilog=example("replicate takedown keep original:8x8/1 --note 'a street sign, nothing private'")
+    epilog=example(
+        "replicate takedown keep original:optdigits-3824 --note 'a street sign, nothing private'"
+    )
 )
 @click.argument("images", metavar="IMAGE…", nargs=-1, required=True)
 @click.option("--note", default="", help="Why it may stay.")

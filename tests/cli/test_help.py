@@ -28,6 +28,12 @@ OTHER_CODES = {
     "replicate annotate": {4},
     "replicate annotate --annotator ada --no-browser": {4},
     "replicate annotate --host 0.0.0.0 --annotators ada,bob": {4},
+    # Whether it was entered, or reported, before depends on which examples ran.
+    "replicate takedown remove 12345678@N00": {0, 2},
+    "replicate takedown keep original:optdigits-3824 --note 'a street sign, nothing private'": {
+        0,
+        2,
+    },
     # The planted faults are still there.
     "replicate gather --retry failed": {3},
 }
