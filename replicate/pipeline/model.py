@@ -112,11 +112,19 @@ class DateWindow(Table):
 class GatherConfig(Table):
     """`[gather]`: where candidates come from."""
 
-    source: str = Field(description="`flickr`, `folder`, `table`, or a source of another package.")
+    source: str = Field(
+        description="`flickr`, `folder`, `table`, `webdataset`, or a source of another package."
+    )
     path: str | None = Field(
         None,
         description="For `folder`: the folder, one folder a class. For `table`: a CSV, TSV, JSON "
-        "lines or parquet file of addresses or files, with classes or texts.",
+        "lines or parquet file of addresses or files, with classes or texts. For `webdataset`: "
+        "its tar files, such as `shards/train-{000..099}.tar`, or their folder.",
+    )
+    metadata: str | None = Field(
+        None,
+        description="For `folder`: a CSV, TSV, JSON lines or parquet file of its files' tags and "
+        "texts, which are then searched as Flickr's are; its column `file` is relative to `path`.",
     )
     endpoint: str = Field(
         "https://api.flickr.com/services/rest/",
@@ -130,6 +138,22 @@ class GatherConfig(Table):
     )
     licences: tuple[Annotated[int, Field(ge=0, le=16)], ...] = Field(
         (), description="Flickr licence numbers to accept. Default: any."
+    )
+    media: Literal["photos", "all"] = Field(
+        "photos", description="For `flickr`: photos only, or the pictures of videos as well."
+    )
+    content: tuple[Literal["photos", "screenshots", "illustrations", "virtual"], ...] = Field(
+        (), description="For `flickr`: the kinds of content to accept. Default: any."
+    )
+    safe_search: Literal["safe", "moderate", "restricted"] = Field(
+        "safe",
+        description="For `flickr`: the least safe photos to accept. What is not safe needs a key "
+        "that may see it.",
+    )
+    arguments: dict[str, str | int] = Field(
+        default_factory=dict,
+        description="For `flickr`: further arguments of flickr.photos.search, such as "
+        "`{ has_geo = 1 }`. Names that it does not have are refused.",
     )
     per_class: int = Field(
         250, ge=1, description="How many candidates to gather for a class, over all its terms."

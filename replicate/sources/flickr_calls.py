@@ -1,47 +1,24 @@
 """Calls of the Flickr API through flickrapi: checked, limited, repeated where that helps."""
 
-import difflib
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from replicate.base.errors import MissingError, SourceError, UsageError
+from replicate.base.digests import digest_value
+from replicate.base.errors import MissingError, SourceError
+from replicate.sources.call_ledger import CallLedger, MemoryLedger, RateLimit
+from replicate.sources.flickr_arguments import check_arguments
+from replicate.sources.flickr_photos import plain_text
 
 if TYPE_CHECKING:
     import requests
 
 KEY_VARIABLE, SECRET_VARIABLE = "REPLICATE_FLICKR_KEY", "REPLICATE_FLICKR_SECRET"
 
-# The arguments of flickr.photos.search. Flickr ignores any other without a word, so a
-# misspelt one (min_uploaded_date) silently widens a search.
-_ARGUMENTS = """
-    accuracy bbox color_codes contacts content_type content_types extras geo_context group_id
-    has_geo in_gallery is_commons is_getty lat license lon machine_tag_mode machine_tags
-    max_taken_date max_upload_date media min_taken_date min_upload_date orientation page per_page
-    person_id place_id privacy_filter radius radius_units safe_search sort styles tag_mode tags
-    text user_id video_content_type woe_id
-"""
-ARGUMENTS = frozenset(_ARGUMENTS.split())
 RETRY_CODES = frozenset({0, 105, 106, 201})
-HOUR = 3600.0
 MAX_WAIT = 60.0
-
-
-def check_arguments(names: set[str]) -> None:
-    """Refuse argument names that flickr.photos.search does not have.
-
-    Raises:
-        UsageError: One is unknown; the hint names the nearest.
-    """
-    for name in sorted(names - ARGUMENTS):
-        near = difflib.get_close_matches(name, sorted(ARGUMENTS), n=1)
-        raise UsageError(
-            f"flickr.photos.search has no argument {name!r}; Flickr would ignore it silently.",
-            f"Did you mean {near[0]!r}?" if near else "",
-        )
 
 
 def seconds_to_wait(header: str | None) -> float:
@@ -51,6 +28,16 @@ def seconds_to_wait(header: str | None) -> float:
     (3.0, 0.0, 0.0)
     """
     return float(header) if header and header.strip().isdecimal() else 0.0
+
+
+def read_code(value: Any) -> int | None:
+    """A number of an error; Flickr has sent it as a number and as text.
+
+    >>> read_code("105"), read_code(0), read_code(None), read_code("0x1")
+    (105, 0, None, None)
+    """
+    text = plain_text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def keys_from_environment() -> tuple[str, str]:
@@ -69,33 +56,6 @@ def keys_from_environment() -> tuple[str, str]:
     return key, secret
 
 
-class RateLimit:
-    """At most so many calls in any hour; waits when there were too many.
-
-    Args:
-        calls_per_hour: The limit.
-        sleep: How to wait.
-        now: Seconds of a clock that never goes back.
-    """
-
-    def __init__(
-        self,
-        calls_per_hour: int,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit, self._sleep, self._now = calls_per_hour, sleep, now
-        self._calls: deque[float] = deque(maxlen=calls_per_hour)
-
-    def wait(self) -> None:
-        """Wait until another call is allowed, and count it."""
-        if len(self._calls) == self._limit:
-            pause = self._calls[0] + HOUR - self._now()
-            if pause > 0:
-                self._sleep(pause)
-        self._calls.append(self._now())
-
-
 class FlickrCalls:
     """flickr.photos.search, through flickrapi.
 
@@ -106,6 +66,7 @@ class FlickrCalls:
         timeout: Seconds to wait for an answer.
         attempts: Tries of one call.
         limit: The rate limit.
+        ledger: Keeps answers, so that a run that was killed asks nothing twice.
         sleep: How to wait between tries.
     """
 
@@ -117,6 +78,7 @@ class FlickrCalls:
         timeout: float,
         attempts: int,
         limit: RateLimit,
+        ledger: CallLedger | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         import flickrapi
@@ -135,8 +97,9 @@ class FlickrCalls:
         # flickrapi keeps neither the status of an answer nor how long to wait for the next.
         self._status, self._retry_after = 200, 0.0
         self._session.hooks["response"].append(self._note)
-        self._endpoint = endpoint
+        self._endpoint, self._secrets = endpoint, (key, secret)
         self._attempts, self._limit, self._sleep = attempts, limit, sleep
+        self._ledger: CallLedger = ledger or MemoryLedger()
 
     def search(self, **arguments: str | int) -> dict[str, Any]:
         """One call of flickr.photos.search.
@@ -149,13 +112,18 @@ class FlickrCalls:
             SourceError: The API refuses the call, or never answers it.
         """
         check_arguments(set(arguments))
+        request = digest_value(arguments)
+        recalled = self._ledger.recall(request)
+        if recalled is not None:
+            return recalled
         trouble = ""
         for attempt in range(self._attempts):
             if attempt:
                 self._sleep(min(MAX_WAIT, max(self._retry_after, 0.5 * 2.0 ** (attempt - 1))))
-            self._limit.wait()
+            call = self._limit.begin(request)
             answer, trouble = self._try(arguments)
             if answer is not None:
+                self._ledger.keep(call, answer)
                 return answer
         raise SourceError(
             f"Flickr at {self._endpoint} did not answer after {self._attempts} tries: {trouble}",
@@ -167,25 +135,41 @@ class FlickrCalls:
         import requests
         from flickrapi.exceptions import FlickrError
 
+        self._status, self._retry_after = 200, 0.0
         try:
             photos = self._api.photos.search(**arguments)["photos"]
             if isinstance(photos.get("photo"), list):
                 return photos, ""
             return None, "an answer without photos"
         except FlickrError as error:
-            code: int | None = error.code
-            passing = self._status == 429 or self._status >= 500
-            if not passing and (code is None or code not in RETRY_CODES):
-                raise self._refused(code, str(error)) from error
-            return None, str(error)
-        except (requests.RequestException, ValueError, KeyError, AttributeError) as error:
-            return None, f"{type(error).__name__}: {error}"
+            code = read_code(error.code)
+            if self._status != 200:
+                worth = self._status == 429 or self._status >= 500
+            else:
+                worth = code in RETRY_CODES
+            said = self._without_keys(str(error))
+            if not worth:
+                raise self._refused(code, said) from error
+            return None, said
+        except (requests.RequestException, ValueError, LookupError) as error:
+            return None, f"{type(error).__name__}: {self._without_keys(str(error))}"
+        except (TypeError, AttributeError, RecursionError) as error:
+            # flickrapi takes any JSON for an object that has a "stat", a "code" and a "message".
+            return None, f"an answer that is none of Flickr's ({type(error).__name__})"
 
     def _note(self, response: "requests.Response", **_: object) -> None:
         self._status = response.status_code
         self._retry_after = seconds_to_wait(response.headers.get("retry-after"))
 
+    def _without_keys(self, message: str) -> str:
+        """What is said to a user and stored, even if a server repeats what it was sent."""
+        for secret in self._secrets:
+            message = message.replace(secret, "…")
+        return plain_text(message)
+
     def _refused(self, code: int | None, message: str) -> SourceError:
+        if self._status in (401, 403):
+            code = 100
         hint = "See https://www.flickr.com/services/api/flickr.photos.search.html"
         if code == 100:
             hint = f"Check the key in {KEY_VARIABLE} and its secret in {SECRET_VARIABLE}."

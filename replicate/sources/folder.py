@@ -24,7 +24,7 @@ class FolderSource:
 
     name = "folder"
     local = True
-    dated = licensed = False
+    filters: frozenset[str] = frozenset()
     by_class = True  # folders are usually named after the class's id
 
     def __init__(self, root: Path, per_page: int = 500) -> None:

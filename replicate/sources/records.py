@@ -65,6 +65,12 @@ class Window:
         middle = (self.start + self.end) // 2
         return Window(self.start, middle), Window(middle + 1, self.end)
 
+    def holds(self, photo: Photo) -> bool:
+        """Whether a photo was uploaded in it; one without a time is taken to be what was asked."""
+        if photo.uploaded is None:
+            return True
+        return self.start <= int(photo.uploaded.timestamp()) <= self.end
+
 
 @dataclass(frozen=True, slots=True)
 class QueryPage:

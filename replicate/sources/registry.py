@@ -9,7 +9,7 @@ The object is called with `SourceSettings` and gives a `Source`.
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,9 +17,11 @@ from typing import Literal, Protocol, Self
 
 from replicate.base.clock import Clock, SystemClock
 from replicate.base.errors import MissingError, PipelineError
+from replicate.sources.call_ledger import CallLedger
 from replicate.sources.records import QueryPage, Window
 
 GROUP = "replicate.sources"
+FILTERS = frozenset({"date_windows", "licences", "media", "content", "safe_search", "arguments"})
 
 
 class Source(Protocol):
@@ -29,16 +31,17 @@ class Source(Protocol):
         name: The source's name, as in the pipeline file.
         base: What the addresses of its files are relative to; empty: they are absolute.
         local: Whether its files lie on this machine, so that ``file:`` addresses are read.
-        dated: Whether it knows upload times.
-        licensed: Whether it knows Flickr's licence numbers.
+        filters: The keys of `[gather]` that it can leave images out by, of `FILTERS`. It knows
+            upload times if ``date_windows`` is one of them.
         by_class: Whether a class's id is a search term too.
+
+    It may have ``notes`` as well, a list of texts: what a user should know once all was searched.
     """
 
     name: str
     base: str
     local: bool
-    dated: bool
-    licensed: bool
+    filters: frozenset[str]
     by_class: bool
 
     def search(self, term: str, window: Window | None = None) -> Iterator[QueryPage]:
@@ -75,24 +78,36 @@ class SourceSettings:
 
     Attributes:
         path: ``[gather] path``, made absolute; None if there is none.
+        metadata: ``[gather] metadata``, made absolute; None if there is none.
         endpoint: The address of its API.
         search: Whether tags only are searched, or titles, descriptions and tags.
         licences: Flickr licence numbers to accept; empty: any.
+        media: ``photos``, or ``all``.
+        content: Kinds of content to accept; empty: any.
+        safe_search: The least safe images to accept.
+        arguments: Further arguments of the API's search.
         per_page: Results a page.
         timeout: Seconds to wait for one answer.
         attempts: Tries of one call.
         calls_per_hour: The rate limit.
+        ledger: The calls that were made, also by earlier runs; None: only this run's count.
         clock: Where the time comes from.
     """
 
     path: Path | None = None
+    metadata: Path | None = None
     endpoint: str = ""
     search: Literal["tags", "text"] = "text"
     licences: tuple[int, ...] = ()
+    media: Literal["photos", "all"] = "photos"
+    content: tuple[str, ...] = ()
+    safe_search: str = "safe"
+    arguments: Mapping[str, str | int] = field(default_factory=dict)
     per_page: int = 500
     timeout: float = 30.0
     attempts: int = 3
     calls_per_hour: int = 3600
+    ledger: CallLedger | None = None
     clock: Clock = field(default_factory=SystemClock)
 
     def needed_path(self, source: str) -> Path:
@@ -122,10 +137,15 @@ def _flickr(settings: SourceSettings) -> Source:
         secret,
         search_in=settings.search,
         licences=settings.licences,
+        media=settings.media,
+        content=settings.content,
+        safe_search=settings.safe_search,
+        arguments=settings.arguments,
         per_page=settings.per_page,
         timeout=settings.timeout,
         attempts=settings.attempts,
         calls_per_hour=settings.calls_per_hour,
+        ledger=settings.ledger,
         clock=settings.clock,
     )
 

@@ -53,7 +53,6 @@ class TableSource:
     """
 
     name = "table"
-    licensed = False
     by_class = True
 
     def __init__(
@@ -73,7 +72,7 @@ class TableSource:
         _check(path, found, texts)
         self.local = found["url"] is None
         self.base = self._folder.as_uri() if self.local else ""
-        self.dated = found["uploaded"] is not None
+        self.filters = frozenset({"date_windows"} if found["uploaded"] else ())
         self._photos = [self._photo(row, found, names) for row in frame.to_dict("records")]
         _check_ids(path, self._photos)
         self._rows: dict[str, list[int]] = defaultdict(list)

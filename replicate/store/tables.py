@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from replicate.store.ethics_tables import SafetyCheck, SafetyFlag, Takedown
+from replicate.store.gather_tables import ApiCall, Candidate, ClassSearch, Query
 from replicate.store.label_tables import (
     Assignment,
     Batch,
@@ -28,10 +29,12 @@ from replicate.store.set_tables import FrozenSet
 from replicate.store.table_base import Base, text
 
 __all__ = [
+    "ApiCall",
     "Assignment",
     "Base",
     "Batch",
     "Candidate",
+    "ClassSearch",
     "DedupDecision",
     "DuplicatePair",
     "DuplicateVerdict",
@@ -114,52 +117,6 @@ class SetImage(Base):
     status: Mapped[str] = text("ok or failed.")
     reason: Mapped[str | None] = text("Why it failed.")
     __table_args__ = (Index("set_images_by_image", "image_id"),)
-
-
-class Query(Base):
-    """One page of one search: what was asked and what came back."""
-
-    __tablename__ = "queries"
-    query_id: Mapped[str] = text(
-        "Digest of source, class, term, window and page.", primary_key=True
-    )
-    source: Mapped[str] = text("flickr or folder.")
-    class_id: Mapped[str] = text("The class that was searched for.")
-    term: Mapped[str] = text("The search term.")
-    window_start: Mapped[str | None] = text("First upload date asked for.")
-    window_end: Mapped[str | None] = text("End of the upload dates asked for.")
-    page: Mapped[int] = mapped_column(Integer, doc="Page, from 1.")
-    total: Mapped[int | None] = mapped_column(Integer, doc="How many results were claimed.")
-    fetched: Mapped[int] = mapped_column(Integer, doc="Results on the page.")
-    new: Mapped[int] = mapped_column(Integer, doc="Results not seen before in this class.")
-    run_id: Mapped[int] = mapped_column(ForeignKey("runs.run_id"), doc="The run that asked.")
-
-
-class Candidate(Base):
-    """One image proposed for one class: the candidate pool."""
-
-    __tablename__ = "candidates"
-    source: Mapped[str] = text("flickr or folder.", primary_key=True)
-    source_id: Mapped[str] = text("The source's own id of the image.", primary_key=True)
-    class_id: Mapped[str] = text("The class it was found for.", primary_key=True)
-    position: Mapped[int] = mapped_column(Integer, doc="Its place among the class's results.")
-    query_id: Mapped[str] = mapped_column(
-        Text, ForeignKey("queries.query_id"), doc="The search that found it."
-    )
-    url: Mapped[str] = text("Where it was to be downloaded from.")
-    page_url: Mapped[str | None] = text("The page that shows it.")
-    owner: Mapped[str | None] = text("Whose it is.")
-    title: Mapped[str | None] = text("Its title.")
-    licence: Mapped[str | None] = text("Its licence, as the source numbers it.")
-    uploaded: Mapped[str | None] = text("When it was uploaded.")
-    taken: Mapped[str | None] = text("When it was taken.")
-    status: Mapped[str] = text("found, ok, failed or taken_down.")
-    attempts: Mapped[int] = mapped_column(Integer, default=0, doc="Tries to download it.")
-    reason: Mapped[str | None] = text("Why it failed.")
-    image_id: Mapped[str | None] = mapped_column(
-        Text, ForeignKey("images.image_id"), doc="The file, once it is here."
-    )
-    __table_args__ = (Index("candidates_by_image", "image_id", "class_id"),)
 
 
 class PreparedImage(Base):

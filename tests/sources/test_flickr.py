@@ -11,7 +11,8 @@ from replicate.base.errors import MissingError, SourceError, UsageError
 from replicate.sandbox.faults import FaultPlan
 from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
 from replicate.sources.flickr import FlickrSource
-from replicate.sources.flickr_calls import RateLimit, check_arguments, keys_from_environment
+from replicate.sources.flickr_arguments import check_arguments
+from replicate.sources.flickr_calls import keys_from_environment
 from replicate.sources.records import QueryPage, Window
 
 CLOCK = ManualClock(datetime(2020, 1, 1, tzinfo=UTC))
@@ -198,17 +199,3 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("REPLICATE_FLICKR_KEY", "a")
     monkeypatch.setenv("REPLICATE_FLICKR_SECRET", "b")
     assert keys_from_environment() == ("a", "b")
-
-
-def test_the_rate_limit_waits_for_the_hour_to_pass():
-    now, waits = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        now[0] += seconds
-
-    limit = RateLimit(3, sleep, lambda: now[0])
-    for _ in range(7):
-        limit.wait()
-        now[0] += 10
-    assert waits == [3570, 3570]

@@ -52,7 +52,7 @@ def test_a_class_column_is_matched_exactly(tmp_path: Path, kind: str):
         ("4", "ada"),
         ("0", "bob"),
     ]
-    assert (source.local, source.base, source.dated) == (False, "", False)
+    assert (source.local, source.base, source.filters) == (False, "", set())
     assert _ids(source, "fish") == []
 
 
@@ -72,7 +72,7 @@ def test_upload_times_are_times_or_seconds(tmp_path: Path):
         for i, text in enumerate(["1000", "1970-01-01T00:20:00Z", "1970-01-01 00:30", "never", ""])
     ]
     source = TableSource(_table(tmp_path, rows))
-    assert source.dated
+    assert source.filters == {"date_windows"}
     assert _ids(source, "x", Window(1000, 1200)) == ["0", "1"]
     (page,) = source.search("x")
     assert page.photos[2].uploaded == datetime(1970, 1, 1, 0, 30, tzinfo=UTC)

@@ -13,7 +13,8 @@ from replicate.sandbox.flickr import SANDBOX_KEY
 from replicate.sandbox.photo_texts import OPEN_LICENCES, WORDS
 from replicate.sandbox.photos import make_photos, read_truth
 from replicate.sources.records import Photo, QueryPage, Window
-from replicate.stages.gather import ClassSearch, gather
+from replicate.stages.gather import gather
+from replicate.stages.gather_search import TermsSearch
 from replicate.store.tables import Candidate, Image, Query, Run, SetImage
 from replicate.study import Study
 
@@ -147,17 +148,19 @@ class Shelf:
 )
 def test_a_class_takes_each_terms_share_then_what_is_left(photos, budget, chosen, asked):
     shelf = Shelf(**photos)
-    found = ClassSearch(shelf, ["a", "b"], [], budget)
-    assert "".join(photo.id for photo, _ in found.chosen) == chosen
+    search = TermsSearch(shelf, ["a", "b"], [], budget)
+    assert "".join(photo.id for photo, _ in search.chosen()) == chosen
     assert shelf.asked == asked
-    assert sum(new for _, new in found.pages) == len(
-        {photo.id for page, _ in found.pages for photo in page.photos}
+    pages = search.take_pages()
+    assert sum(new for _, new in pages) == len(
+        {photo.id for page, _ in pages for photo in page.photos}
     )
 
 
 def test_windows_are_searched_in_their_order():
-    found = ClassSearch(Shelf(a="ab"), ["a"], [Window(5, 9), Window(0, 4)], 9)
-    assert [page.window for page, _ in found.pages] == [Window(5, 9), Window(0, 4)]
+    search = TermsSearch(Shelf(a="ab"), ["a"], [Window(5, 9), Window(0, 4)], 9)
+    assert len(list(search.chosen())) == 2
+    assert [page.window for page, _ in search.take_pages()] == [Window(5, 9), Window(0, 4)]
 
 
 def test_queries_say_what_was_asked_and_what_came(study: Study):
