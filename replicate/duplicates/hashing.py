@@ -18,6 +18,7 @@ from replicate.base.errors import UsageError
 from replicate.base.resample import resize_stack
 
 Words = npt.NDArray[np.uint64]
+UNKNOWN = "unknown"  # the decoder of bare arrays of hashes: the user answers for them
 _BITS = (64, 256)
 _FREQUENCY_FACTOR = 4  # imagehash's: the image is resized to four times the side of the hash
 _TINY = 64  # up to this side, resizing a whole stack is cheaper than one call for each image
@@ -66,7 +67,7 @@ def current_info(bits: int = 64) -> HashInfo:
     Raises:
         UsageError: The hash length is neither 64 nor 256 bits.
     """
-    _check_bits(bits)
+    check_bits(bits)
     versions = {name: version(name) for name in ("imagehash", "numpy", "pillow", "scipy")}
     return HashInfo("phash", bits, "pillow", versions)
 
@@ -74,16 +75,20 @@ def current_info(bits: int = 64) -> HashInfo:
 def require_comparable(first: HashInfo, second: HashInfo) -> None:
     """Refuse to compare hashes that were made in different ways.
 
+    Bare arrays do not say by which decoder and libraries they were made; for them the algorithm
+    and the length alone must agree.
+
     Raises:
         UsageError: They differ; the message names every difference.
     """
     one, two = first.as_dict(), second.as_dict()
+    known = UNKNOWN not in (first.decoder, second.decoder)
     differences = [
         f"{name}: {one[name]} and {two[name]}"
-        for name in ("algorithm", "bits", "decoder")
+        for name in ("algorithm", "bits", *(["decoder"] if known else []))
         if one[name] != two[name]
     ]
-    for library in sorted({*first.versions, *second.versions}):
+    for library in sorted({*first.versions, *second.versions}) if known else ():
         left, right = first.versions.get(library), second.versions.get(library)
         if left != right:
             differences.append(f"{library}: {left or 'unknown'} and {right or 'unknown'}")
@@ -94,7 +99,12 @@ def require_comparable(first: HashInfo, second: HashInfo) -> None:
         )
 
 
-def _check_bits(bits: int) -> None:
+def check_bits(bits: int) -> None:
+    """Refuse a hash length that is neither 64 nor 256 bits.
+
+    Raises:
+        UsageError: It is another one.
+    """
     if bits not in _BITS:
         raise UsageError(
             f"A hash of {bits} bits is not known.", "The hash lengths are 64 and 256 bits."
@@ -114,14 +124,14 @@ def pack_bits(flags: npt.NDArray[np.bool_]) -> Words:
     >>> hex(pack_bits(flags)[0])
     '0x8000000000000000'
     """
-    _check_bits(flags.shape[1])
+    check_bits(flags.shape[1])
     words = np.packbits(flags, axis=1).view(">u8").astype(np.uint64)
     return words[:, 0] if flags.shape[1] == 64 else words
 
 
 def empty_hashes(n: int, bits: int = 64) -> Words:
     """Room for n hashes: shape (n,) for 64 bits, (n, 4) for 256."""
-    _check_bits(bits)
+    check_bits(bits)
     return np.zeros(n if bits == 64 else (n, bits // 64), dtype=np.uint64)
 
 
@@ -136,7 +146,7 @@ def phash_image(image: Image.Image, bits: int = 64) -> Words:
     """
     import imagehash
 
-    _check_bits(bits)
+    check_bits(bits)
     side = int(bits**0.5)
     return pack_bits(np.asarray(imagehash.phash(image, hash_size=side).hash).reshape(1, bits))
 
@@ -153,7 +163,7 @@ def phash_stack(pixels: npt.NDArray[np.uint8], bits: int = 64) -> Words:
     Returns:
         Shape (n,) for 64 bits, (n, 4) for 256.
     """
-    _check_bits(bits)
+    check_bits(bits)
     n, height, width = pixels.shape
     hashes = empty_hashes(n, bits)
     size = int(bits**0.5) * _FREQUENCY_FACTOR
