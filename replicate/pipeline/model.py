@@ -33,10 +33,19 @@ class OriginalConfig(Table):
     """`[original]`: the existing test set, and the train set that it belongs to."""
 
     test: str = Field(
-        description="The original test set: a folder with one folder a class, or `digits:NAME`."
+        description="The original test set: a folder with one folder a class; a CSV, TSV, JSON "
+        "lines or parquet table of files and labels; `torchvision:NAME?root=…&train=false`; or "
+        "`digits:NAME`."
     )
     train: str | None = Field(
         None, description="Its train set, likewise; a reference set for near-duplicates."
+    )
+    class_map: str | tuple[str, ...] | dict[str, str] | None = Field(
+        None,
+        description="What the folders or labels of these sets mean, where they are neither ids nor "
+        "names of classes: a list of class ids (the first is 0); a table label = class id; a file "
+        "beside this one with one class id a line, or JSON; or `positions`: number n is the n-th "
+        "class of this study, from 0.",
     )
     limit_per_class: int | None = Field(
         None, ge=1, description="Use only the first so many images of each class of each set."

@@ -1,13 +1,20 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.base.images import encode_png
-from replicate.sources.original import load_original, natural_key
+from replicate.base.tables import write_table
+from replicate.sources.original import (
+    UnreadableImageError,
+    labels_of,
+    load_original,
+    natural_key,
+)
 from replicate.sources.records import OriginalImage
 
 
@@ -85,3 +92,61 @@ def test_natural_order_is_the_order_of_the_numbers(numbers: list[int]):
 def test_any_names_can_be_compared(names: list[str]):
     one, other = (sorted(given, key=natural_key) for given in (names, names[::-1]))
     assert [natural_key(name) for name in one] == [natural_key(name) for name in other]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_table_names_files_and_labels(tmp_path: Path, ending: str):
+    for name in ("a", "b", "c"):
+        write(tmp_path, f"files/{name}.png", picture(ord(name)))
+    write(tmp_path, "files/broken.png", b"no image")
+    frame = pd.DataFrame(
+        {
+            "File": ["files/b.png", "files/a.png", "files/broken.png", "gone.png", "files/c.png"],
+            "label": ["2", "10", "10", "2", "2"],
+        }
+    )
+    table = tmp_path / f"labels.{ending}"
+    write_table(frame, table)
+    assert labels_of(str(table)) == ["2", "10"]
+    items = list(load_original(str(table)))
+    assert [(item.name, item.class_id) for item in items if isinstance(item, OriginalImage)] == [
+        ("files/b.png", "2"),
+        ("files/a.png", "10"),
+        ("files/c.png", "2"),
+    ]
+    failed = [item for item in items if isinstance(item, UnreadableImageError)]
+    assert [(item.name, item.label, item.reason) for item in failed] == [
+        ("files/broken.png", "10", "not_an_image"),
+        ("gone.png", "2", "file_missing"),
+    ]
+    assert (
+        len(list(load_original(str(table), limit_per_class=1))) == 4
+    )  # what failed is not counted
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,other\na.png,1\n", "no column with the label"),
+        ("name,class\na.png,1\n", "no column with the file"),
+        ("path,class\na.png,1\na.png,2\n", "more than once, such as 'a.png'"),
+        ("path,class\na.png,\n", "Row 1 of .* has no label"),
+        ("path,class\n", "has no rows"),
+    ],
+)
+def test_a_table_that_says_too_little(tmp_path: Path, text: str, message: str):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        labels_of(str(tmp_path / "t.csv"))
+
+
+def test_a_table_that_is_not_there(tmp_path: Path):
+    with pytest.raises(MissingError, match="There is no table"):
+        list(load_original(str(tmp_path / "t.csv")))
+
+
+def test_labels_are_those_of_folders_with_images(tmp_path: Path):
+    write(tmp_path, "cat/1.png", picture(1))
+    write(tmp_path, "dog/readme.txt", b"nothing")
+    assert labels_of(str(tmp_path)) == ["cat"]
+    assert sorted(labels_of("digits:original")) == [str(n) for n in range(10)]
