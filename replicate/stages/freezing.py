@@ -114,6 +114,13 @@ def frozen_set(session: Session, study: Study, row: TestSet) -> Frozen:
     return frozen
 
 
+def manifest_of(session: Session, study: Study, row: TestSet) -> Frozen:
+    """The manifest of any set: as it was written down, or as it would be for one not frozen."""
+    if row.frozen_at is not None:
+        return frozen_set(session, study, row)
+    return _described(session, study, row, None)
+
+
 def write_missing_manifests(study: Study) -> None:
     """The manifest of every frozen set that has no file yet; the store is what counts."""
     with study.session() as session:
@@ -148,6 +155,17 @@ def drawn_from(session: Session, study: Study, now: datetime) -> dict[str, Any]:
 
 
 def _write_down(session: Session, study: Study, row: TestSet, now: datetime) -> Frozen:
+    frozen = _described(session, study, row, now)
+    session.add(
+        FrozenSet(
+            name=row.name, revision=row.revision, manifest=frozen.text(), digest=frozen.digest
+        )
+    )
+    session.flush()
+    return frozen
+
+
+def _described(session: Session, study: Study, row: TestSet, now: datetime | None) -> Frozen:
     images = session.scalars(
         select(TestSetImage)
         .where(TestSetImage.name == row.name, TestSetImage.revision == row.revision)
@@ -167,18 +185,11 @@ def _write_down(session: Session, study: Study, row: TestSet, now: datetime) -> 
         "classes": [[item.class_id, item.name] for item in study.classes],
         "counts": counts(members, [i.stratum for i in images], [i.filled for i in images]),
         "versions": library_versions(),
-        "frozen_at": now.isoformat(),
+        "frozen_at": now.isoformat() if now else None,
         "drawn_from": row.drawn_from,
     }
     published = [prepared.get(image_id, (None, None))[0] for image_id, _ in members]
-    frozen = Frozen(manifest, published, record)
-    session.add(
-        FrozenSet(
-            name=row.name, revision=row.revision, manifest=frozen.text(), digest=frozen.digest
-        )
-    )
-    session.flush()
-    return frozen
+    return Frozen(manifest, published, record)
 
 
 def _candidates(session: Session) -> dict[str, Any]:
