@@ -18,6 +18,10 @@ EXPLORATORY = (
     "**This set is not frozen**: it is an exploratory export, and it may still change. Do not "
     "report numbers on it as those of a test set."
 )
+_REASONS = {
+    "taken_down": "taken down after the set was frozen",
+    "reported_unsafe": "reported as unsafe, and not looked at since",
+}
 ATTRIBUTION_COLUMNS = (
     Column("position", "Place in the frozen set, from 0."),
     Column("image_id", "SHA-256 of the file as it was gathered."),
@@ -49,7 +53,7 @@ def left_out_lines(export: Export) -> list[str]:
         if not ids:
             continue
         many = len(ids) != 1
-        why = "taken down after the set was frozen" if reason == "taken_down" else reason
+        why = _REASONS.get(reason, reason)
         lines.append(
             f"{len(ids)} image{'s' if many else ''} of the set {'are' if many else 'is'} not here "
             f"({why}); `export.json` lists {'them' if many else 'it'}. Results on what is left are "

@@ -26,11 +26,11 @@ from replicate.stages.export_tables import tables
 from replicate.stages.freezing import manifest_of
 from replicate.store import queries
 from replicate.store.queries import Member
+from replicate.store.safety import held
 from replicate.store.tables import Candidate, TestSet, TestSetImage
 from replicate.store.takedowns import taken_down
 from replicate.study import Study
 
-TAKEN_DOWN = "taken_down"
 SHARD_SIZE = 1000
 
 
@@ -130,8 +130,10 @@ def find_set(session: Session, study: Study, name: str) -> TestSet:
 def material(session: Session, study: Study, row: TestSet, bytes_: Bytes) -> Export:
     """All that exports of a set are made from."""
     frozen = manifest_of(session, study, row)
-    gone = taken_down(session)
     members = [Member(*pair) for pair in frozen.manifest.members]
+    hidden = {"taken_down": taken_down(session)}
+    hidden["reported_unsafe"] = held(session) - hidden["taken_down"]
+    gone = set().union(*hidden.values())
     images = _images(session, study, row, frozen, bytes_, gone)
     drawn = row.drawn_from or {}
     classes = list(study.classes)
@@ -159,7 +161,10 @@ def material(session: Session, study: Study, row: TestSet, bytes_: Bytes) -> Exp
             for c, folder in zip(classes, names, strict=True)
         ),
         images=images,
-        left_out={TAKEN_DOWN: [m.image_id for m in members if m.image_id in gone]},
+        left_out={
+            reason: [member.image_id for member in members if member.image_id in images_]
+            for reason, images_ in hidden.items()
+        },
         annotation=annotation(session, study, row, images),
         gathering=gathering(session, study, row),
         seed=study.seed,

@@ -12,6 +12,7 @@ from replicate.reporting.export_data import Column, Licence, Table
 from replicate.reporting.export_texts import plain
 from replicate.store.queries import Member, frequencies
 from replicate.store.tables import Candidate, DedupDecision
+from replicate.store.takedowns import TAKEN_DOWN
 from replicate.study import Study
 
 _VOTES = """
@@ -84,7 +85,7 @@ def tables(
     Args:
         study: The study.
         members: The set's (image, class).
-        gone: Images that were taken down: no table has a row of them.
+        gone: Images that were taken down or are held: no table has a row of them.
         licence: The licence of a source's code.
     """
 
@@ -148,9 +149,9 @@ def _pool(
                                    Candidate.source_id)
     )  # fmt: skip
     rows = [
-        _candidate(row, members, decisions, votes, licence)
+        _candidate(row, members, gone, decisions, votes, licence)
         for row in found
-        if row.image_id not in gone
+        if row.image_id not in gone and row.status != TAKEN_DOWN
     ]
     return Table("pool", "One image proposed for one class.", POOL_COLUMNS, rows)
 
@@ -158,6 +159,7 @@ def _pool(
 def _candidate(
     row: Candidate,
     members: Set[Member],
+    gone: Set[str],
     decisions: dict[tuple[str, str], DedupDecision],
     votes: dict[tuple[str, str], Any],
     licence: Callable[[str, str], Licence],
@@ -166,7 +168,8 @@ def _candidate(
     decided, voted = decisions.get(key), votes.get(key)
     why = None
     if decided is not None and not decided.keep:
-        why = f"{decided.reason} {decided.because_of or ''}".strip()
+        because_of = decided.because_of if decided.because_of not in gone else None
+        why = f"{decided.reason} {because_of or ''}".strip()
     return [
         row.class_id, row.image_id, Member(*key) in members, row.source, row.source_id,
         row.position, row.status, row.reason, decided.keep if decided else None, why,
