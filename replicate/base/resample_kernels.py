@@ -66,6 +66,27 @@ def sum_rows(source: Pixels, first: Ints, count: Ints, weights: Weights, out: Pi
 
 
 @compiled
+def grey_of(source: npt.NDArray[np.uint32], out: Pixels) -> None:
+    """Pillow's conversion to grey (ITU-R 601-2, 16 bits after the point) of RGBX pixels.
+
+    Args:
+        source: One pixel a word, red lowest, shape (height, width).
+        out: Where the grey values go, of the same shape.
+    """
+    byte, eight, sixteen = np.uint32(255), np.uint32(8), np.uint32(16)
+    for y in range(source.shape[0]):
+        for x in range(source.shape[1]):
+            pixel = source[y, x]
+            total = (
+                (pixel & byte) * np.uint32(19595)
+                + ((pixel >> eight) & byte) * np.uint32(38470)
+                + ((pixel >> sixteen) & byte) * np.uint32(7471)
+                + np.uint32(0x8000)
+            )
+            out[y, x] = np.uint8(total >> sixteen)
+
+
+@compiled
 def _swap(a: np.uint64, b: np.uint64, mask: np.uint64, by: int) -> tuple[np.uint64, np.uint64]:
     shift = np.uint64(by)
     changed = ((a >> shift) ^ b) & mask

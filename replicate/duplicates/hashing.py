@@ -19,6 +19,17 @@ from replicate.base.resample import resize_stack
 
 Words = npt.NDArray[np.uint64]
 UNKNOWN = "unknown"  # the decoder of bare arrays of hashes: the user answers for them
+# By algorithm: what turns files into pixels, and the libraries that a hash depends on further.
+# `pillow` is what Pillow decodes, upright, over white (`replicate.base.images.decode`); `jpeg-luma`
+# is a JPEG's own brightness, and for other files the same as `pillow`.
+_MAKING: dict[str, tuple[str, tuple[str, ...]]] = {
+    "phash": ("pillow", ("scipy",)),
+    "phash-fast": ("jpeg-luma", ("scipy", "simplejpeg")),
+    "dhash": ("pillow", ()),
+    "whash": ("pillow", ("pywavelets",)),
+    "average": ("pillow", ()),
+}
+ALGORITHMS = tuple(_MAKING)
 _BITS = (64, 256)
 _FREQUENCY_FACTOR = 4  # imagehash's: the image is resized to four times the side of the hash
 _TINY = 64  # up to this side, resizing a whole stack is cheaper than one call for each image
@@ -30,7 +41,7 @@ class HashInfo:
     """How hashes were made: hashes made in different ways must not be compared.
 
     Attributes:
-        algorithm: ``phash``.
+        algorithm: One of `ALGORITHMS`.
         bits: 64 or 256.
         decoder: What turned files into pixels.
         versions: The version of every library that a hash depends on, by name.
@@ -61,15 +72,18 @@ class HashInfo:
         )
 
 
-def current_info(bits: int = 64) -> HashInfo:
-    """The record of a pHash made here and now.
+def current_info(bits: int = 64, algorithm: str = "phash") -> HashInfo:
+    """The record of a hash made here and now.
 
     Raises:
-        UsageError: The hash length is neither 64 nor 256 bits.
+        UsageError: There is no such algorithm or length.
     """
     check_bits(bits)
-    versions = {name: version(name) for name in ("imagehash", "numpy", "pillow", "scipy")}
-    return HashInfo("phash", bits, "pillow", versions)
+    if algorithm not in ALGORITHMS:
+        raise UsageError(f"There is no hash {algorithm!r}.", f"Hashes: {', '.join(ALGORITHMS)}.")
+    decoder, libraries = _MAKING[algorithm]
+    versions = {name: version(name) for name in ("imagehash", "numpy", "pillow", *libraries)}
+    return HashInfo(algorithm, bits, decoder, versions)
 
 
 def require_comparable(first: HashInfo, second: HashInfo) -> None:
@@ -135,20 +149,33 @@ def empty_hashes(n: int, bits: int = 64) -> Words:
     return np.zeros(n if bits == 64 else (n, bits // 64), dtype=np.uint64)
 
 
-def phash_image(image: Image.Image, bits: int = 64) -> Words:
-    """The pHash of one image, made by imagehash.
+def image_hash(image: Image.Image, bits: int = 64, algorithm: str = "phash") -> Words:
+    """The hash of one image, made by imagehash.
+
+    Args:
+        image: Of any mode.
+        bits: 64 or 256.
+        algorithm: ``phash``, ``dhash``, ``whash`` or ``average``.
 
     Returns:
         Shape (1,) for 64 bits, (1, 4) for 256.
 
     Raises:
-        UsageError: The hash length is neither 64 nor 256 bits.
+        UsageError: There is no such algorithm or length.
     """
     import imagehash
 
     check_bits(bits)
-    side = int(bits**0.5)
-    return pack_bits(np.asarray(imagehash.phash(image, hash_size=side).hash).reshape(1, bits))
+    name = "average_hash" if algorithm == "average" else algorithm
+    if algorithm not in ALGORITHMS or not hasattr(imagehash, name):
+        raise UsageError(f"imagehash makes no {algorithm!r}.", "It makes phash, dhash and whash.")
+    made = getattr(imagehash, name)(image, hash_size=int(bits**0.5))
+    return pack_bits(np.asarray(made.hash).reshape(1, bits))
+
+
+def phash_image(image: Image.Image, bits: int = 64) -> Words:
+    """`image_hash` with ``phash``."""
+    return image_hash(image, bits)
 
 
 def phash_stack(pixels: npt.NDArray[np.uint8], bits: int = 64) -> Words:
@@ -173,17 +200,57 @@ def phash_stack(pixels: npt.NDArray[np.uint8], bits: int = 64) -> Words:
         return hashes
     for start in range(0, n, _BATCH):
         chunk = slice(start, start + _BATCH)
-        hashes[chunk] = _phash_small(resize_stack(pixels[chunk], (size, size)), int(bits**0.5))
+        low = low_frequencies(resize_stack(pixels[chunk], (size, size)), int(bits**0.5))
+        hashes[chunk] = phash_low(low)
     return hashes
 
 
-def _phash_small(resized: npt.NDArray[np.uint8], side: int) -> Words:
-    """What imagehash does after the resize, on a stack: DCT, low frequencies, median."""
+def low_frequencies(resized: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
+    """What imagehash does after the resize, on a stack: the DCT's low frequencies.
+
+    Args:
+        resized: Grey values, shape (n, m, m), m ≥ side.
+        side: 8 for a hash of 64 bits, 16 for 256.
+
+    Returns:
+        Shape (n, side, side), vertical frequencies down.
+    """
     import scipy.fftpack
 
     low = scipy.fftpack.dct(resized, axis=1)[:, :side, :]
-    low = scipy.fftpack.dct(low, axis=2)[:, :, :side].reshape(len(resized), -1)
-    return pack_bits(low > np.median(low, axis=1, keepdims=True))
+    made: npt.NDArray[np.float64] = scipy.fftpack.dct(low, axis=2)[:, :, :side]
+    return made
+
+
+def phash_low(low: npt.NDArray[np.float64]) -> Words:
+    """The pHashes that low frequencies give: 1 where a frequency is above the median.
+
+    Args:
+        low: Shape (n, side, side), side 8 or 16.
+
+    Returns:
+        Shape (n,) for side 8, (n, 4) for 16.
+    """
+    flat = low.reshape(len(low), -1)
+    return pack_bits(flat > np.median(flat, axis=1, keepdims=True))
+
+
+def structure(low: npt.NDArray[np.float64], resized_side: int) -> npt.NDArray[np.float32]:
+    """How much there is to tell images by: the median strength of their 63 low frequencies.
+
+    Half of a hash's bits are signs of frequencies weaker than this. In photos it is mostly above
+    1, in skies and walls below 0.2, where an encoder's noise decides the bits, and 0 in flat
+    images.
+
+    Args:
+        low: Shape (n, side, side), side 8 or more.
+        resized_side: Side of the images that the frequencies are of, in pixels.
+
+    Returns:
+        Shape (n,), in grey levels.
+    """
+    strength = np.abs(low[:, :8, :8].reshape(len(low), -1)[:, 1:]) / resized_side**2
+    return np.median(strength, axis=1).astype(np.float32)
 
 
 def phash_greys(images: Sequence[npt.NDArray[np.uint8]], bits: int = 64) -> Words:
