@@ -24,20 +24,29 @@ fresh ones. All estimators need nothing but counts, and are computed for all boo
 at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from replicate.analysis.adjust_estimators import ESTIMATORS, Sums, degree_for, recommended_for
+from replicate.analysis.adjust_cells import Cells, portions, thinned
+from replicate.analysis.adjust_estimators import (
+    ESTIMATORS,
+    Estimator,
+    Sums,
+    degree_for,
+    recommended_for,
+)
+from replicate.analysis.adjust_workers import SingleVotes, WorkerSpread, worker_spreads
 from replicate.analysis.intervals import Interval
-from replicate.analysis.vote_moments import vote_cells
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_CHUNK = 4_000_000  # weights in memory at a time
+STEPS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)  # votes at which the gap is looked at
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,14 @@ class Judged:
         shown: People who saw it, shape (n,), at least 1.
         correct: The share of models that are right on it, or one model's 0 or 1, shape (n,).
         stratum: What the bootstrap keeps the numbers of (classes), shape (n,); None: nothing.
+        votes: The single votes behind the counts, if it is known who gave them.
     """
 
     selected: Counts
     shown: Counts
     correct: Floats
     stratum: npt.NDArray[np.int64] | None = None
+    votes: SingleVotes | None = None
 
     def __post_init__(self) -> None:
         if not len(self.selected) == len(self.shown) == len(self.correct) > 1:
@@ -69,10 +80,17 @@ class Judged:
 
 @dataclass(frozen=True)
 class Gap:
-    """A gap, original − new, and its interval over images and their votes."""
+    """A gap, original − new.
+
+    Attributes:
+        gap: A fraction.
+        interval: Over images and their votes; and over workers, where it is known who voted.
+        worker_sd: The standard deviation that workers add to it; 0 if it is not known who voted.
+    """
 
     gap: float
     interval: Interval
+    worker_sd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +103,7 @@ class AdjustedGaps:
         recommended: The one to report.
         degree: The degree of g.
         held: How many votes ``heldout`` holds out.
+        workers: How many workers the intervals are over; None where it is not known who voted.
     """
 
     raw: Gap
@@ -92,6 +111,22 @@ class AdjustedGaps:
     recommended: str
     degree: int
     held: int
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class AtVotes:
+    """What the adjusted gap would be with so many votes an image.
+
+    Attributes:
+        votes: Votes an image.
+        estimators: By name: ``naive``, ``jackknife`` and the recommended one.
+        recommended: The one that is recommended for so many votes.
+    """
+
+    votes: int
+    estimators: dict[str, Gap]
+    recommended: str
 
 
 def adjusted_gaps(
@@ -101,12 +136,14 @@ def adjusted_gaps(
     *names: str | int,
     resamples: int = 1000,
     level: float = 0.95,
+    estimators: Mapping[str, Estimator] = ESTIMATORS,
 ) -> AdjustedGaps:
     """The gap between two sets at equal true selection frequencies.
 
     Intervals are percentiles of a bootstrap over images, each with its votes, original and new
-    apart; where strata are given their sizes are kept. They hold if the votes of different
-    images are independent.
+    apart; where strata are given their sizes are kept. Where single votes are given, they are
+    widened by what workers add (`replicate.analysis.adjust_workers`); without, they hold if the
+    votes of different images are independent.
 
     Args:
         original: The original's images; a sample that stands for the original.
@@ -115,6 +152,7 @@ def adjusted_gaps(
         *names: What this is for.
         resamples: Bootstrap resamples.
         level: The confidence level, in (0, 1).
+        estimators: Which estimators to work out, by name; all of them if nothing is said.
 
     Raises:
         UsageError: Images have fewer than two votes, so that nothing can be adjusted.
@@ -128,68 +166,114 @@ def adjusted_gaps(
     >>> bool(found.raw.gap > 0.05), found.estimators[found.recommended].interval.contains(0)
     (True, True)
     """
-    fewest = min(int(original.shown.min()), int(new.shown.min()))
-    if fewest < 2:
-        raise UsageError(
-            "An image with one vote says nothing about its true selection frequency.",
-            "Leave out images with fewer than two votes, or collect more.",
-        )
+    fewest = fewest_votes(original, new)
     held, degree = degree_for(fewest)
-    old_images, new_images = _Cells(original), _Cells(new)
+    old_images, new_images = Cells(original), Cells(new)
     rng = stream(seed, "adjust", *names)
     raw: list[Floats] = []
-    found: dict[str, list[Floats]] = {name: [] for name in ESTIMATORS}
-    chunk = max(1, _CHUNK // (len(original.shown) + len(new.shown)))
-    sizes = [1] + [min(chunk, resamples - done) for done in range(0, resamples, chunk)]
+    found: dict[str, list[Floats]] = {name: [] for name in estimators}
+    n_images = len(old_images) + len(new_images)
+    sizes = [1, *portions(resamples, n_images)]
     for position, size in enumerate(sizes):  # the first is the sets as they are
         sums = Sums(
             *old_images.sums(None if position == 0 else rng, size),
             *new_images.sums(None if position == 0 else rng, size),
         )
         raw.append(sums.original_mean - sums.new_mean)
-        for name, estimator in ESTIMATORS.items():
+        for name, estimator in estimators.items():
             found[name].append(sums.original_mean - estimator(sums, held, degree))
+    spreads: dict[str, WorkerSpread] = {}
+    if original.votes is not None or new.votes is not None:
+        spreads = worker_spreads(original, new, estimators, held, degree)
     return AdjustedGaps(
-        raw=_gap(raw, level),
-        estimators={name: _gap(values, level) for name, values in found.items()},
+        raw=_gap(raw, level, n_images),
+        estimators={
+            name: _gap(values, level, n_images, spreads.get(name)) for name, values in found.items()
+        },
         recommended=recommended_for(fewest),
         degree=degree,
         held=held,
+        workers=max((spread.workers for spread in spreads.values()), default=None),
     )
 
 
-class _Cells:
-    """A set's images by cell, and sums over cells under bootstrap weights."""
+def gaps_by_votes(
+    original: Judged,
+    new: Judged,
+    seed: int,
+    *names: str | int,
+    resamples: int = 200,
+    level: float = 0.95,
+) -> tuple[AtVotes, ...]:
+    """What the gap would be with fewer votes an image: how far votes' noise still moves it.
 
-    def __init__(self, images: Judged) -> None:
-        self.cells, cell = vote_cells(images.selected, images.shown)
-        self._order = np.argsort(cell, kind="stable")
-        self._starts = np.searchsorted(cell[self._order], np.arange(len(self.cells)))
-        self._correct = images.correct[self._order]
-        self._strata = None if images.stratum is None else images.stratum[self._order]
+    Votes are left out of every image, averaged over all ways to do so; against 1 / votes, an
+    estimator without bias is a level line. Intervals are those over images alone.
 
-    def sums(
-        self, rng: np.random.Generator | None, size: int
-    ) -> tuple[Counts, Counts, Floats, Floats]:
-        """Misses and votes of each cell; images and correctness in each, shape (size, k)."""
-        weights = np.ones((1, len(self._correct))) if rng is None else self._resampled(rng, size)
-        images = np.add.reduceat(weights, self._starts, axis=1)
-        right = np.add.reduceat(weights * self._correct, self._starts, axis=1)
-        return self.cells[:, 1], self.cells[:, 0], images, right
+    Args:
+        original: As for `adjusted_gaps`.
+        new: As for `adjusted_gaps`.
+        seed: The seed of the bootstrap.
+        *names: What this is for.
+        resamples: Bootstrap resamples.
+        level: The confidence level, in (0, 1).
 
-    def _resampled(self, rng: np.random.Generator, size: int) -> Floats:
-        n = len(self._correct)
-        if self._strata is None:
-            return rng.multinomial(n, np.full(n, 1 / n), size=size).astype(np.float64)
-        weights = np.empty((size, n))
-        for stratum in np.unique(self._strata):
-            inside = np.flatnonzero(self._strata == stratum)
-            share = np.full(len(inside), 1 / len(inside))
-            weights[:, inside] = rng.multinomial(len(inside), share, size=size)
-        return weights
+    Returns:
+        For each number of votes, fewest first, the naive gap, the jackknife and the one that is
+        recommended for so many votes.
+
+    Raises:
+        UsageError: Images have fewer than two votes.
+    """
+    fewest = fewest_votes(original, new)
+    old_images, new_images = Cells(original), Cells(new)
+    steps = [n for n in STEPS if n < fewest] + [fewest]
+    rng = stream(seed, "adjust by votes", *names)
+    n_images = len(old_images) + len(new_images)
+    found: dict[int, dict[str, list[Floats]]] = {n: {} for n in steps}
+    for position, size in enumerate([1, *portions(resamples, n_images)]):
+        parts = [side.sums(rng if position else None, size) for side in (old_images, new_images)]
+        for n in steps:
+            sums = Sums(*thinned(parts[0], n), *thinned(parts[1], n))
+            for name in dict.fromkeys(("naive", "jackknife", recommended_for(n))):
+                gap = sums.original_mean - ESTIMATORS[name](sums, *degree_for(n))
+                found[n].setdefault(name, []).append(gap)
+    return tuple(
+        AtVotes(
+            n,
+            {name: _gap(values, level, n_images) for name, values in at.items()},
+            recommended_for(n),
+        )
+        for n, at in found.items()
+    )
 
 
-def _gap(values: list[Floats], level: float) -> Gap:
-    resampled = np.concatenate(values[1:])
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    return Gap(float(values[0][0]), Interval(float(low), float(high), level))
+def fewest_votes(original: Judged, new: Judged) -> int:
+    """The fewest votes that an image of either set has.
+
+    Raises:
+        UsageError: That is fewer than two.
+    """
+    fewest = min(int(original.shown.min()), int(new.shown.min()))
+    if fewest < 2:
+        raise UsageError(
+            "An image with one vote says nothing about its true selection frequency.",
+            "Leave out images with fewer than two votes, or collect more.",
+        )
+    return fewest
+
+
+def _gap(
+    values: list[Floats], level: float, images: int, workers: WorkerSpread | None = None
+) -> Gap:
+    gap, resampled = float(values[0][0]), np.concatenate(values[1:])
+    ends = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    if workers is None or workers.variance == 0:
+        return Gap(gap, Interval(float(ends[0]), float(ends[1]), level))
+    own = max(float(resampled.var()), 1e-300)
+    both = own + workers.variance
+    df = both**2 / (own**2 / max(images - 1, 1) + workers.variance**2 / workers.df)
+    upper = (1 + level) / 2
+    wider = np.sqrt(both / own) * special.stdtrit(df, upper) / special.ndtri(upper)
+    low, high = gap + wider * (ends - gap)
+    return Gap(gap, Interval(float(low), float(high), level), float(np.sqrt(workers.variance)))

@@ -97,7 +97,8 @@ def check_table(frame: "pd.DataFrame") -> Checked:
     twice is left out each time, for nobody knows which row is right. Votes have image_id,
     class_id, worker and vote (yes, no, 1, 0, true, false; broken and not_shown are no votes);
     of a worker's several votes on one image the first counts, unless a column assignment_id
-    says that they were given on different pages. The names worker_id and value are understood;
+    says that they were given on different pages. The names worker_id and value are understood,
+    and so is selected for a vote, where there is a worker and no column shown;
     where there is a column role, repeats are left aside, and where there is a column status,
     rejected work is.
 
@@ -107,7 +108,7 @@ def check_table(frame: "pd.DataFrame") -> Checked:
     Raises:
         UsageError: It has neither set of columns, or no good row.
     """
-    frame = frame.rename(columns={old: new for old, new in _SAME.items() if new not in frame})
+    frame = _named(frame)
     single = "vote" in frame.columns
     need_columns(frame, OF_VOTES if single else OF_COUNTS, "The table")
     found = _check_votes(frame) if single else _check_counts(frame)
@@ -118,6 +119,19 @@ def check_table(frame: "pd.DataFrame") -> Checked:
             f"A table has the columns {', '.join(OF_COUNTS)}, or {', '.join(OF_VOTES)}.",
         )
     return found
+
+
+def _named(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with its columns called as `check_table` calls them."""
+    frame = frame.rename(columns={old: new for old, new in _SAME.items() if new not in frame})
+    if "worker" in frame and "selected" in frame and not {"vote", "shown"} & {*frame.columns}:
+        frame = frame.rename(columns={"selected": "vote"})  # one row a vote: it was, or was not
+    return frame
+
+
+def holds_votes(frame: "pd.DataFrame") -> bool:
+    """Whether a table has one row a vote, not one an image."""
+    return "vote" in _named(frame).columns
 
 
 def _check_counts(frame: "pd.DataFrame") -> Checked:

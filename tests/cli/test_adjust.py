@@ -72,3 +72,59 @@ def test_a_wrong_table_is_one_message(tmp_path: Path, text: str, message: str) -
     good = _table(tmp_path / "a.csv", False, size=20)
     outcome = replicate("adjust", "--original", good, "--new", tmp_path / "bad.csv")
     assert outcome.code == 2 and message in outcome.err and "Traceback" not in outcome.err
+
+
+def _votes(path: Path, hard: bool, own: bool, size: int = 300) -> list[Path]:
+    """Single votes of forty workers; with correctness in every row, or in a table of images."""
+    rng = np.random.default_rng(5 + hard)
+    s = rng.beta(2.0 if hard else 4.0, 1.0, size)
+    right = (rng.random(size) < 0.2 + 0.7 * s).astype(int)
+    rows = [
+        (f"i{i}", "7", f"w{w}", str(int(rng.random() < s[i])), str(right[i]))
+        for i in range(size)
+        for w in rng.permutation(40)[:8]
+    ]
+    if own:
+        head, tables = ("image_id", "class_id", "worker_id", "selected", "correct"), [rows]
+        path.write_text("\n".join(",".join(row) for row in (head, *rows)))
+        return [path]
+    votes = path.with_name(f"votes-{path.name}")
+    votes.write_text("\n".join(["image_id,class_id,worker,vote", *(",".join(r[:4]) for r in rows)]))
+    tables = [f"i{i},7,{right[i]}" for i in range(size)]
+    path.write_text("\n".join(["image_id,class_id,correct", *tables]))
+    return [path, votes]
+
+
+def test_single_votes_give_intervals_over_workers(tmp_path: Path) -> None:
+    one = _votes(tmp_path / "a.csv", False, own=True)
+    two = _votes(tmp_path / "b.csv", True, own=False)
+    command = ["adjust", "--original", *one, "--new", two[0], "--votes-new", two[1]]
+    figure = tmp_path / "gap.svg"
+    outcome = replicate(*command, "--figure", figure, "--resamples", "100", "--json")
+    assert outcome.code == 0, outcome.err
+    found = outcome.json()
+    assert found["workers"] == 40 and found["n"] == {"original": 300, "new": 300}
+    assert [at["votes"] for at in found["by_votes"]] == [2, 3, 5, 7, 8]
+    assert found["by_votes"][-1]["estimators"]["naive"]["gap"] == pytest.approx(
+        found["estimators"]["naive"]["gap"]
+    )
+    svg = figure.read_text()
+    assert svg.startswith("<svg role=") and "1/8" in svg and "recommended" in svg
+    text = replicate(*command, "--resamples", "100")
+    assert "over 40 workers" in text.out
+    assert replicate(*command, "--figure", tmp_path / "gap.png").code == 2
+
+
+def test_images_without_partner_in_the_other_table_are_named(tmp_path: Path) -> None:
+    one, two = (_votes(tmp_path / f"{n}.csv", n == "b", own=False) for n in ("a", "b"))
+    with two[0].open("a") as handle:
+        handle.write("\nlonely,7,1\n")
+    with two[1].open("a") as handle:
+        handle.write("\nunknown,7,w1,1\ni0,7,w99,maybe\n")
+    outcome = replicate(
+        "adjust", "--original", one[0], "--votes-original", one[1], "--new", two[0],
+        "--votes-new", two[1], "--resamples", "100", "--json",
+    )  # fmt: skip
+    assert outcome.code == 3, outcome.err
+    reasons = {item["reason"] for item in outcome.json()["left_out"]["b.csv"]}
+    assert reasons == {"no_votes", "unknown_image", "unknown_vote"}
