@@ -188,7 +188,7 @@ class Gathering:
         simulated: Whether the source was the local Flickr.
         search: How it was searched, in words.
         windows: Ranges of upload days that were searched, as text.
-        licences: The licence numbers that were accepted; empty: any.
+        licences: The licences that were accepted; empty: any.
         first: Day of the first search; empty if unknown.
         last: Day of the last one.
         found: Candidates found.
@@ -204,7 +204,7 @@ class Gathering:
     simulated: bool
     search: str
     windows: tuple[str, ...]
-    licences: tuple[int, ...]
+    licences: tuple[str, ...]
     first: str
     last: str
     found: int

@@ -87,7 +87,7 @@ def gathering(export: Export) -> list[str]:
     if facts.windows:
         found.append(f"Uploaded {'; '.join(facts.windows)}.")
     if facts.licences:
-        found.append(f"Only images under the source's licences {_list(facts.licences)} were taken.")
+        found.append(f"Only images under these licences were taken: {', '.join(facts.licences)}.")
     if facts.failed:
         found.append(f"Not downloaded, by reason: {by_reason(facts.failed)}.")
     if facts.files:
@@ -262,7 +262,3 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
-
-
-def _list(values: tuple[int, ...]) -> str:
-    return ", ".join(map(str, values))

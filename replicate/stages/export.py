@@ -20,6 +20,7 @@ from replicate.reporting.export_data import Bytes, Export, ExportClass, ExportIm
 from replicate.reporting.export_folder import MANIFEST, Folder
 from replicate.reporting.export_images import folder_names
 from replicate.sampling.frozen import Frozen
+from replicate.sources import licences
 from replicate.stages.common import Progress, no_progress
 from replicate.stages.export_facts import annotation, gathering
 from replicate.stages.export_tables import tables
@@ -174,9 +175,10 @@ def material(session: Session, study: Study, row: TestSet, bytes_: Bytes) -> Exp
     )
 
 
-def licence(source: str, code: str) -> Licence:
-    """The licence that a source's code stands for."""
-    return Licence(code, f"{source} licence {code}" if code.isdigit() else code or "unknown")
+def licence(source: str, code: str | None) -> Licence:
+    """The licence that a source's code stands for, as exports write it."""
+    found = licences.licence(source, code)
+    return Licence(found.code, found.name, found.url)
 
 
 def _images(
@@ -248,7 +250,7 @@ def _source(row: Candidate) -> dict[str, Any]:
         "url": row.url,
         "owner": row.owner or "",
         "title": row.title or "",
-        "licence": licence(row.source, row.licence or ""),
+        "licence": licence(row.source, row.licence),
         "uploaded": row.uploaded or "",
         "taken": row.taken or "",
     }

@@ -12,6 +12,7 @@ from replicate.analysis.votes import intraclass_correlation
 from replicate.base.errors import PipelineError
 from replicate.pipeline import Pipeline, parse_pipeline
 from replicate.reporting.export_data import Annotation, ExportImage, Gathering
+from replicate.sources.licences import licence
 from replicate.stages.freezing import drawn_from
 from replicate.stages.ledger import sums
 from replicate.store.queries import frequencies, pool
@@ -128,7 +129,7 @@ def gathering(session: Session, study: Study, row: TestSet) -> Gathering:
         simulated=config.source == "flickr" and pipeline.sandbox is not None,
         search=search,
         windows=tuple(f"from {w.start} to before {w.end}" for w in config.date_windows),
-        licences=tuple(config.licences),
+        licences=tuple(licence("flickr", str(number)).name for number in config.licences),
         first=day(first),
         last=day(last),
         found=found["found"],

@@ -78,7 +78,10 @@ POOL_COLUMNS = (
 
 
 def tables(
-    study: Study, members: Set[Member], gone: Set[str], licence: Callable[[str, str], Licence]
+    study: Study,
+    members: Set[Member],
+    gone: Set[str],
+    licence: Callable[[str, str | None], Licence],
 ) -> Callable[[str], Table]:
     """The further tables of a set by name, each made once, when it is asked for.
 
@@ -138,7 +141,7 @@ def _pool(
     session: Session,
     members: Set[Member],
     gone: Set[str],
-    licence: Callable[[str, str], Licence],
+    licence: Callable[[str, str | None], Licence],
 ) -> Table:
     votes = {(row.image_id, row.class_id): row for row in frequencies(session)}
     decisions = {
@@ -162,7 +165,7 @@ def _candidate(
     gone: Set[str],
     decisions: dict[tuple[str, str], DedupDecision],
     votes: dict[tuple[str, str], Any],
-    licence: Callable[[str, str], Licence],
+    licence: Callable[[str, str | None], Licence],
 ) -> list[Any]:
     key = (row.image_id or "", row.class_id)
     decided, voted = decisions.get(key), votes.get(key)
@@ -175,6 +178,6 @@ def _candidate(
         row.position, row.status, row.reason, decided.keep if decided else None, why,
         voted.selected if voted else None, voted.shown if voted else None,
         plain(row.title or ""), plain(row.owner or ""),
-        licence(row.source, row.licence or "").name, row.uploaded, row.taken, row.page_url,
+        licence(row.source, row.licence).name, row.uploaded, row.taken, row.page_url,
         row.url,
     ]  # fmt: skip

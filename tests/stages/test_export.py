@@ -25,7 +25,8 @@ from replicate.reporting.export_texts import lost_classes
 from replicate.stages import export as stage
 from replicate.stages.export import export, find_set, material
 from replicate.stages.verify import verify
-from replicate.store.ethics_tables import Takedown
+from replicate.store.ethics_tables import SafetyFlag, Takedown
+from replicate.store.safety import REVIEWER, report_unsafe
 from replicate.store.takedowns import IMAGE, enter
 from replicate.study import Study
 
@@ -377,3 +378,28 @@ def test_verify_looks_at_the_images_of_the_study_beside_a_manifest(
     assert (
         len(faults) == 1 and image in faults[0] and "gathered file has other content" in faults[0]
     )
+
+
+def test_images_reported_as_unsafe_are_held_back(study: Study, tmp_path: Path) -> None:
+    with study.session() as session:
+        row = find_set(session, study, "top")
+        image = material(session, study, row, "prepared").images[2].image_id
+        report_unsafe(session, [image], "ada", REVIEWER, NOW)
+    try:
+        done = export(study, "pool", "top", tmp_path / "out")
+        assert done.about["left_out"] == {"reported_unsafe": [image]}
+        assert image not in (tmp_path / "out" / "pool.csv").read_text()
+        assert "reported as unsafe" in (tmp_path / "out" / "README.md").read_text()
+    finally:
+        with study.session() as session:
+            session.execute(delete(SafetyFlag))
+
+
+def test_licences_are_named_with_their_texts(whole: Path) -> None:
+    credits = (whole / "imagefolder" / "ATTRIBUTION.md").read_text()
+    assert (
+        "| [CC BY-NC-SA 2.0](https://creativecommons.org/licenses/by-nc-sa/2.0/) | 10 |" in credits
+    )
+    assert {row["licence"] for row in rows(whole / "attribution" / "attribution.csv")} == {
+        "All rights reserved", "CC BY-NC-SA 2.0", "CC BY-NC 2.0"
+    }  # fmt: skip
