@@ -29,7 +29,7 @@ COMMANDS = {
     "votes": ("replicate.cli.votes", "votes", "Import votes from elsewhere; export a study's."),
     "freq": ("replicate.cli.freq", "freq", "Show selection frequencies, of a study or a table."),
     "sample": ("replicate.cli.sample", "sample", "Stage 6: draw the test sets, and freeze them."),
-    "score": ("replicate.cli.stages", "score", "Stage 7: score the zoo on every set."),
+    "score": ("replicate.cli.score", "score", "Stage 7: score the zoo on every set."),
     "report": ("replicate.cli.stages", "report", "Stage 8: write the report."),
     "export": ("replicate.cli.export", "export", "Publish a frozen set: many formats, a card."),
     "verify": ("replicate.cli.verify", "verify", "Check a frozen set, or an export of one."),

@@ -169,23 +169,6 @@ def collect(
     run_one(study_dir, "collect", options_of(retry, reason, recheck=recheck), as_json)
 
 
-@click.command(epilog=example("replicate score", "replicate score --exploratory"))
-@click.option(
-    "--exploratory", is_flag=True, help="Score sets that are not frozen; the report says so."
-)
-@retry_options
-@study_option
-@json_option
-def score(
-    study_dir: str | None, exploratory: bool, retry: str | None, reason: str | None, as_json: bool
-) -> None:
-    """Score the zoo on the original, the controls and every frozen set.
-
-    Trains what must be trained first. Every image's prediction is kept.
-    """
-    run_one(study_dir, "score", options_of(retry, reason, exploratory=exploratory), as_json)
-
-
 @click.command(epilog=example("replicate report"))
 @retry_options
 @study_option

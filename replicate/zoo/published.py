@@ -16,7 +16,7 @@ from replicate.analysis.scores import Scores, from_items
 from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.zoo import published_checks as checks
 from replicate.zoo.published_checks import Problem
-from replicate.zoo.published_files import SUFFIXES, Column, read_column, read_models
+from replicate.zoo.published_files import SUFFIXES, Column, model_name, read_column, read_models
 from replicate.zoo.published_names import clean, match, nearest
 
 REPAIRS = ("columns", "offset", "none")
@@ -169,7 +169,8 @@ def _files(path: Path, labels: Path, found: Published) -> list[tuple[str, Path]]
         if file.suffix.lower() not in SUFFIXES:
             found.warnings.append(f"{file} was not read: it is of none of {', '.join(SUFFIXES)}")
             continue
-        files.setdefault(clean(entry.name if entry.is_dir() else entry.stem), []).append(file)
+        stem = clean(entry.name if entry.is_dir() else entry.stem)
+        files.setdefault(model_name(file) or stem, []).append(file)
     chosen = []
     for model, paths in files.items():
         if len(paths) > 1:

@@ -1,8 +1,9 @@
 """One file of published predictions or labels, however loosely it was written.
 
-Read are ``.npy``, ``.npz`` (plain arrays only), ``.json``, ``.jsonl``, ``.csv``, ``.tsv`` and
-``.txt``. Values are class ids (numbers or text), one an item or k an item, best first; a matrix of
-scores, one column a class; or, without labels, per-item scores in [0, 1].
+Read are ``.npy``, ``.npz`` (plain arrays only), ``.json``, ``.jsonl``, ``.csv``, ``.tsv``,
+``.txt``, and the ``.arrow`` files of our own scoring. Values are class ids (numbers or text), one
+an item or k an item, best first; a matrix of scores, one column a class; or, without labels,
+per-item scores in [0, 1].
 """
 
 import csv
@@ -18,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import ItemError
+from replicate.zoo.prediction_files import read, read_header
 
-SUFFIXES = (".npy", ".npz", ".json", ".jsonl", ".csv", ".tsv", ".txt")
+SUFFIXES = (".npy", ".npz", ".json", ".jsonl", ".csv", ".tsv", ".txt", ".arrow")
 PREDICTED = ("prediction", "predicted", "pred", "preds", "predictions", "y_pred", "top1", "output")
 LABELLED = ("label", "labels", "target", "targets", "y_true", "truth", "ground_truth", "gt", "y")
 LABELLED_TOO = ("class", "classes", "class_id", "wnid", "answer", "category")
@@ -58,6 +60,8 @@ def read_column(path: Path, *, labels: bool = False) -> Column:
     Raises:
         ItemError: With reason ``unreadable``, ``empty`` or ``wrong_shape``.
     """
+    if path.suffix == ".arrow":
+        return _ours(path, labels)
     try:
         value, items = _raw(path, labels)
     except (OSError, ValueError, EOFError, KeyError, UnicodeError) as error:
@@ -67,6 +71,26 @@ def read_column(path: Path, *, labels: bool = False) -> Column:
     if len(value) == 0:
         raise ItemError("empty", f"{path.name} holds no values")
     return _column(path.name, _array(path.name, value), items)
+
+
+def model_name(path: Path) -> str | None:
+    """The model that a file of our own scoring names; None for all other files."""
+    if path.suffix != ".arrow":
+        return None
+    try:
+        return str(read_header(path)["model"])
+    except ItemError:  # whoever reads its predictions says why they cannot be read
+        return None
+
+
+def _ours(path: Path, labels: bool) -> Column:
+    """A file of our own scoring: class ids as text; an image that was not read is never right."""
+    found = read(path)
+    names = np.array([*found.header["classes"], ""])  # the last one, of −1, is no class
+    if labels and (found.labels < 0).any():
+        raise ItemError("empty", f"{path.name} does not know the label of every item")
+    values = found.labels[:, None] if labels else found.scored.classes
+    return Column(names[values], found.items)
 
 
 def read_models(path: Path) -> dict[str, Column]:

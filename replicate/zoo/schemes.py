@@ -144,7 +144,7 @@ def expand_names(patterns: Iterable[str]) -> list[str]:
     """The full names that some names and wildcards mean, each once, in order.
 
     Args:
-        patterns: Full names, or shell wildcards such as ``timm:resnet*.a1_in1k``.
+        patterns: Full names, or wildcards (``*`` and ``[abc]``) such as ``timm:resnet*.a1_in1k``.
 
     Raises:
         UsageError: A pattern means no model; the message names the nearest.
@@ -153,7 +153,7 @@ def expand_names(patterns: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns:
         scheme, rest = split(pattern)
-        if not any(mark in rest for mark in "*?["):
+        if not any(mark in rest for mark in "*["):  # a question mark begins parameters
             found[pattern] = None
             continue
         names = find_scheme(scheme).names()

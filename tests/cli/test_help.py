@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from support import tiny_models
 from support.command import environment, replicate
+from support.photo_folder import photo_folder
 
 from replicate.base.randomness import stream
 from replicate.cli.main import COMMANDS, cli
@@ -116,6 +118,12 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(small_demo, folder / "replicate-demo")
     write_predictions(folder)
     write_judged(folder)
+    photo_folder(folder / "pictures", 12)
+    shutil.copy(Path(tiny_models.__file__), folder / "mymodels.py")
+    for more in ("", "-bf16"):
+        words = ("--models", "py:mymodels:build", "--data", "pictures", "--precision",
+                 more[1:] or "fp32", "--output", f"predictions{more}")  # fmt: skip
+        assert replicate("score", "folder", *words, cwd=folder).code == 0
     for name in ("original", "new"):
         np.save(folder / f"{name}.npy", stream(1, name).normal(size=(40, 3)))
     (folder / "new.txt").write_text("\n".join(str(i // 2) for i in range(40)))

@@ -1,0 +1,257 @@
+"""`replicate score folder` and `score worker`: any models on any folder of images."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from replicate.base.errors import MissingError, UsageError
+from replicate.cli.models import options_of
+from replicate.cli.options import example, json_option
+from replicate.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from replicate.zoo.scoring_job import Job, Outcome
+
+_PATH = click.Path(path_type=Path)
+_QUEUE = "job.json"
+
+
+@click.command(
+    epilog=example(
+        "replicate score folder --models py:mymodels:build --data pictures --output predictions",
+        "replicate score folder --models py:mymodels:build --data pictures --output predictions "
+        "--precision bf16 --json",
+    )
+)
+@click.option("--models", "patterns", multiple=True, required=True, metavar="NAME",
+              help="A model, or a wildcard: timm:resnet*.a1_in1k (repeatable).")  # fmt: skip
+@click.option("--data", required=True, type=_PATH, help="A folder of images, best one a class.")
+@click.option("--output", required=True, type=_PATH, help="The folder of predictions.")
+@click.option("--name", help="The set's name (default: the folder's).")
+@click.option("--labels", type=_PATH, help="A table path,class: the images and their classes.")
+@click.option("--class-map", type=_PATH, help="output,class a line: what outputs mean here.")
+@click.option("--restrict", is_flag=True, help="Only outputs of the set's own classes compete.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")
+@click.option("--precision", default="fp32", show_default=True, help="Number format.",
+              type=click.Choice(("fp32", "tf32", "bf16", "fp16")))  # fmt: skip
+@click.option("--batch", default=0, type=click.IntRange(min=0),
+              help="Images at a time (0: found).")  # fmt: skip
+@click.option("--channels-last", is_flag=True, help="Keep images pixel by pixel in memory.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile models with torch.compile.")
+@click.option("--logits", is_flag=True, help="Keep all scores, not the best five alone.")
+@click.option("--cache", default=4.0, show_default=True, type=click.FloatRange(min=0.001),
+              help="GiB of views on disk at a time.")  # fmt: skip
+@click.option("--class-names", type=_PATH, help="Zero-shot: class id and name, one a line.")
+@click.option("--templates", type=_PATH, help="Zero-shot: prompts with {}, one a line.")
+@click.option("--download", is_flag=True, help="Fetch weights that are not on this machine.")
+@click.option("--allow-pickle", is_flag=True, help="Read checkpoints that can run code.")
+@click.option("--retry", type=click.Choice(["failed"]), help="Try failed models again.")
+@click.option("--queue", type=_PATH, help="Write the job here for workers, and work on it too.")
+@json_option
+def folder(as_json: bool, **given: Any) -> None:
+    """Score models on a folder of images, without a study.
+
+    Each image is decoded once, and every view that a model needs is cut from it. Every image's
+    prediction is kept, one Arrow file a model; killed and run again it does only what is missing.
+    Classes are the names of the folders; models that do not know them need a class map. Ends with
+    3 if a model or an image failed; the reasons are in what it prints.
+    """
+    if given["queue"] is not None:
+        _write_queue(given)
+    job = job_of(given)
+    emit_outcomes(job, _run(job, given["queue"] is not None), as_json)
+
+
+@click.command(epilog=example("replicate score worker --queue queue"))
+@click.option("--queue", required=True, type=_PATH, help="The folder of `score folder --queue`.")
+@click.option("--lifetime", default=120.0, show_default=True, type=click.FloatRange(min=1),
+              help="Seconds without a sign after which a worker is taken for lost.")  # fmt: skip
+@json_option
+def worker(queue: Path, lifetime: float, as_json: bool) -> None:
+    """Work on a job that others work on as well.
+
+    Start as many as there are machines or cards, by hand, by SLURM arrays or by ssh; all that
+    they share is the folder. A worker that is lost loses its lease, and another does its unit.
+    """
+    path = queue / _QUEUE
+    if not path.is_file():
+        raise MissingError(
+            f"There is no job at {path}.",
+            "Write it: replicate score folder … --queue " + str(queue),
+        )
+    from replicate.base.files import read_json
+
+    value = read_json(path)
+    given = {
+        key: Path(content) if key in _PATHS and content is not None else content
+        for key, content in value.items()
+    }
+    job = job_of(given)
+    emit_outcomes(job, _run(job, True, lifetime), as_json)
+
+
+_PATHS = ("data", "output", "labels", "class_map", "class_names", "templates", "queue")
+
+
+def _write_queue(given: dict[str, Any]) -> None:
+    from replicate.base.files import write_json
+
+    value = {
+        key: str(content.resolve()) if isinstance(content, Path) else content
+        for key, content in given.items()
+    }
+    write_json(given["queue"] / _QUEUE, value)
+
+
+def job_of(given: dict[str, Any]) -> "Job":
+    """The job that a command's options mean.
+
+    Raises:
+        UsageError: Options do not fit each other.
+        MissingError: A file or the folder is not there.
+    """
+    from replicate.zoo.image_sets import folder_set
+    from replicate.zoo.names import small
+    from replicate.zoo.output_maps import read_class_map
+    from replicate.zoo.schemes import expand_names
+    from replicate.zoo.scoring import Arithmetic
+    from replicate.zoo.scoring_job import Job
+
+    ours, others = small(given["patterns"])
+    if ours:
+        raise UsageError(
+            f"{ours[0]}: models of the scheme small: are trained on a study's own images.",
+            "Score them in a study: replicate score; or train them: replicate train",
+        )
+    name = given["name"] or given["data"].resolve().name
+    output: Path = given["output"]
+    known = output / ".work" / name / "files.json"
+    images = folder_set(given["data"], name, given["labels"], known)
+    return Job(
+        tuple(expand_names(others)),
+        images,
+        output,
+        Arithmetic(
+            given["device"], given["precision"], given["channels_last"], given["compiled"],
+            given["batch"], given["logits"],
+        ),
+        options_of(
+            download=given["download"], allow_pickle=given["allow_pickle"],
+            class_names=given["class_names"], templates=given["templates"],
+        ),
+        read_class_map(given["class_map"]) if given["class_map"] is not None else {},
+        given["restrict"],
+        int(given["cache"] * (1 << 30)),
+        retry=given["retry"] == "failed",
+    )  # fmt: skip
+
+
+def _run(job: "Job", shared: bool, lifetime: float | None = None) -> "list[Outcome]":
+    from replicate.zoo.leases import LIFETIME
+    from replicate.zoo.scoring_job import run_job
+
+    return run_job(job, shared, lifetime or LIFETIME, teller(len(job.models)))
+
+
+def teller(models: int) -> Callable[[str, int, int], None]:
+    """Tells on the standard error what is done, with images a second and time left."""
+    began, seen = time.monotonic(), {"units": 0.0}
+
+    def tell(what: str, at: int, total: int) -> None:
+        if what != "decoding":
+            seen["units"] += 1
+        share = (at + seen["units"] / max(models, 1)) / max(total, 1)
+        passed = time.monotonic() - began
+        left = f", about {passed / share - passed:.0f} s left" if 0.02 < share < 1 else ""
+        if sys.stderr.isatty():
+            say(f"{what}: from image {at} of {total}{left}")
+
+    return tell
+
+
+def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
+    """Print what came of every model, and end with 0 or 3."""
+    from replicate.zoo.classmaps import near_chance
+    from replicate.zoo.prediction_files import read
+
+    rows: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    broken: dict[str, str] = {}
+    for outcome in outcomes:
+        row: dict[str, Any] = {
+            "model": outcome.model, "ok": outcome.path is not None, "reason": outcome.reason,
+            "message": outcome.message or None, "scored_now": outcome.done,
+        }  # fmt: skip
+        if outcome.path is not None:
+            found = read(outcome.path)
+            n, right = found.counts
+            broken |= found.header["failed_images"]
+            row |= {"path": str(outcome.path), "n": n, "correct": right,
+                    "accuracy": right / n if n else None, "ci": _interval(right, n),
+                    **found.header["depends_on"]}  # fmt: skip
+            if n and (doubt := near_chance(right, n, len(found.header["classes"]))):
+                warnings.append(f"{outcome.model}: {doubt}{_likely(found)}")
+        rows.append(row)
+    value = {
+        "set": job.images.name,
+        "set_digest": job.images.digest,
+        "n": len(job.images.items),
+        "models": rows,
+        "failed_images": broken,
+        "warnings": warnings,
+    }
+    for text in warnings:
+        say(f"Warning: {text}")
+    emit(value, as_json, _text(value))
+    failed = any(row["reason"] for row in rows) or bool(broken)
+    click.get_current_context().exit(3 if failed else 0)
+
+
+def _interval(right: int, n: int) -> list[float] | None:
+    from replicate.analysis.intervals import clopper_pearson
+
+    if n == 0:
+        return None
+    found = clopper_pearson(right, n)
+    return [found.low, found.high]
+
+
+def _likely(found: Any) -> str:
+    """The usual cause, if it explains the accuracy: numeric folders sorted as text."""
+    from replicate.zoo.output_maps import sorted_as_text
+
+    classes = found.header["classes"]
+    share = sorted_as_text(found.labels, found.scored.classes[:, 0], len(classes))
+    n, right = found.counts
+    if n and share > max(3 * right / n, 0.2):
+        return (
+            f" If the folders 0, 1, 10, … were read as text it would be {100 * share:.0f} %: "
+            "give --class-map."
+        )
+    return ""
+
+
+def _text(value: dict[str, Any]) -> str:
+    wide = max(5, *(len(row["model"]) for row in value["models"]))
+    lines = [f"{value['set']}: {value['n']} images", f"{'model':{wide}}  accuracy"]
+    for row in value["models"]:
+        if row["reason"]:
+            lines.append(f"{row['model']:{wide}}  failed ({row['reason']}): {row['message']}")
+        elif not row["ok"]:
+            lines.append(f"{row['model']:{wide}}  {row['message']}")
+        elif row["n"]:
+            low, high = row["ci"]
+            lines.append(
+                f"{row['model']:{wide}}  {100 * row['accuracy']:.2f} % "
+                f"[{100 * low:.1f}, {100 * high:.1f}]  ({row['correct']} of {row['n']})"
+            )
+        else:
+            lines.append(f"{row['model']:{wide}}  predictions only: no labels are known")
+    if value["failed_images"]:
+        lines.append(f"{len(value['failed_images'])} images could not be read:")
+        lines += [f"  {item}: {why}" for item, why in list(value["failed_images"].items())[:10]]
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""Folders of images as sets to score: names in a fixed order, classes from folders, a digest."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replicate.base.digests import digest_value
+from replicate.base.errors import MissingError, UsageError
+from replicate.base.files import write_text
+
+ENDINGS = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images to score.
+
+    Attributes:
+        name: The set's name.
+        root: The folder.
+        items: Paths below it, in order: the names that predictions carry.
+        class_ids: Each image's class; None where it is not known.
+        digest: Of names, classes and the SHA-256 of every file.
+    """
+
+    name: str
+    root: Path
+    items: tuple[str, ...]
+    class_ids: tuple[str, ...] | None
+    digest: str
+
+    def read(self, at: int) -> bytes:
+        """One image's bytes.
+
+        Raises:
+            OSError: The file is gone.
+        """
+        return (self.root / self.items[at]).read_bytes()
+
+
+def folder_set(
+    root: Path, name: str, labels: Path | None = None, known: Path | None = None
+) -> ImageSet:
+    """A folder of images as a set.
+
+    With one folder a class (ImageFolder) the classes are the folders' names; images that lie in
+    the folder itself have none, unless a table of labels gives them. Links that lead back up are
+    not followed twice.
+
+    Args:
+        root: The folder.
+        name: The set's name.
+        labels: A table ``path,class``, one image a line; its order is the set's order.
+        known: Where digests of files are remembered, by size and time, so that a second run
+            reads no file.
+
+    Raises:
+        MissingError: There is no such folder, or no image in it.
+        UsageError: The table of labels is wrong.
+    """
+    if not root.is_dir():
+        raise MissingError(f"There is no folder of images at {root}.")
+    classes: list[str] | None
+    if labels is not None:
+        items, classes = _labelled(root, labels)
+    else:
+        items = sorted(_images(root))
+        parents = [item.rpartition("/")[0] for item in items]
+        classes = [parent.split("/")[0] for parent in parents] if all(parents) else None
+    if not items:
+        raise MissingError(
+            f"There are no images in {root}.", f"Known endings: {', '.join(sorted(ENDINGS))}."
+        )
+    digests = _digests(root, items, known)
+    digest = digest_value([items, classes, digests])
+    return ImageSet(name, root, tuple(items), tuple(classes) if classes else None, digest)
+
+
+def _images(root: Path) -> list[str]:
+    """Paths of images below a folder, hidden ones left out; each folder is entered once."""
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    todo = [root]
+    while todo:
+        folder = todo.pop()
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in folder.iterdir():
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                todo.append(entry)
+            elif entry.suffix.lower() in ENDINGS:
+                found.append(entry.relative_to(root).as_posix())
+    return found
+
+
+def _labelled(root: Path, labels: Path) -> tuple[list[str], list[str]]:
+    from replicate.base.tables import read_table
+
+    rows = read_table(labels).to_dict("records")
+    columns = {str(name).strip().lower(): name for name in (rows[0] if rows else {})}
+    path = next((columns[key] for key in ("path", "image", "file") if key in columns), None)
+    label = next((columns[key] for key in ("class", "class_id", "label") if key in columns), None)
+    if path is None or label is None:
+        raise UsageError(
+            f"{labels} has no columns path and class.", "Write path,class and one image a line."
+        )
+    items = [str(row[path]).strip() for row in rows]
+    gone = [item for item in items if not (root / item).is_file()]
+    if gone:
+        raise UsageError(f"{labels} names {len(gone)} files that are not in {root}: {gone[0]}.")
+    if len(set(items)) < len(items):
+        raise UsageError(f"{labels} names an image twice.", "Name each image once.")
+    return items, [str(row[label]).strip() for row in rows]
+
+
+def _digests(root: Path, items: Sequence[str], known: Path | None) -> list[str]:
+    before: dict[str, list[Any]] = {}
+    if known is not None and known.is_file():
+        try:
+            before = json.loads(known.read_text(encoding="utf-8"))
+        except ValueError:
+            before = {}  # damaged: read the files again
+
+    def one(item: str) -> list[Any]:
+        path = root / item
+        status = path.stat()
+        mark = [status.st_size, status.st_mtime_ns]
+        old = before.get(item)
+        if isinstance(old, list) and len(old) == 3 and old[:2] == mark:
+            return old
+        return [*mark, hashlib.sha256(path.read_bytes()).hexdigest()]
+
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(one, items, chunksize=64))
+    if known is not None and any(before.get(i) != row for i, row in zip(items, rows, strict=True)):
+        write_text(known, json.dumps(dict(zip(items, rows, strict=True))))
+    return [str(row[2]) for row in rows]

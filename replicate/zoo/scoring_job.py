@@ -1,0 +1,325 @@
+"""A zoo on one set, as units of work: a model and a shard of images, each ending in one file.
+
+A unit reads files and writes one file that is whole or not there, so that units may run in any
+order, in any process, on any machine that shares the folder; be killed, and be done twice. When
+the last shard of a model is there, its parts become one prediction file.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replicate import __version__
+from replicate.base.digests import digest_value
+from replicate.base.errors import ItemError, ReplicateError
+from replicate.base.files import read_json, write_json
+from replicate.zoo.arrays import read_arrays, write_arrays
+from replicate.zoo.image_sets import ImageSet
+from replicate.zoo.leases import LIFETIME, lease
+from replicate.zoo.loaded import LoadedModel
+from replicate.zoo.output_maps import OutputMap, output_map
+from replicate.zoo.pixels import DECODER
+from replicate.zoo.prediction_files import Key, Scored, path_of, write
+from replicate.zoo.schemes import ModelOptions, open_model
+from replicate.zoo.scoring import Arithmetic, runner, usable_threads
+from replicate.zoo.scoring_memory import Identity, Memory, identity
+from replicate.zoo.view_cache import cut_views, remove_leftovers, shard_length
+
+CACHE_LIMIT = 4 << 30  # bytes of views on disk at a time
+MOST_IMAGES = 10_000  # images of a shard: what a killed run has to do again
+Say = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be scored, and how.
+
+    Attributes:
+        models: Full names.
+        images: The set.
+        output: The folder of predictions; this set's are in the folder of its name.
+        how: The arithmetic.
+        options: What models are opened with.
+        class_map: Output → class of the set; empty for none.
+        restrict: Whether only outputs that mean a class of the set compete.
+        cache_limit: Bytes of views on disk at a time.
+        most_images: Images of a shard at most.
+        retry: Whether models that failed before are tried again.
+    """
+
+    models: tuple[str, ...]
+    images: ImageSet
+    output: Path
+    how: Arithmetic = field(default_factory=Arithmetic)
+    options: ModelOptions = field(default_factory=ModelOptions)
+    class_map: Mapping[str, str] = field(default_factory=dict)
+    restrict: bool = False
+    cache_limit: int = CACHE_LIMIT
+    most_images: int = MOST_IMAGES
+    retry: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where this set's prediction files are."""
+        return self.output / self.images.name
+
+    @property
+    def work(self) -> Path:
+        """Where what is not finished is: parts, leases, views, notes."""
+        return self.output / ".work" / self.images.name
+
+    @property
+    def way(self) -> str:
+        """The digest of all but the weights that decides the predictions."""
+        options = self.options
+        return digest_value(
+            [self.images.digest, asdict(self.how), dict(self.class_map), self.restrict,
+             list(options.class_ids), list(options.class_names), list(options.templates)]
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one model.
+
+    Attributes:
+        model: Its name.
+        path: Its prediction file; None if it failed, or others still work on it.
+        reason: Why it failed; None if it did not.
+        message: The same for people.
+        done: Images scored now; 0 if everything was there.
+    """
+
+    model: str
+    path: Path | None
+    reason: str | None = None
+    message: str = ""
+    done: int = 0
+
+
+@dataclass
+class _Model:
+    """A model that is not finished."""
+
+    name: str
+    known: Identity
+    unit: str
+    done: int = 0
+    failed: ReplicateError | None = None
+    ready: "tuple[LoadedModel, OutputMap] | None" = None
+
+
+class _Work:
+    """One run of a job."""
+
+    def __init__(self, job: Job, shared: bool, lifetime: float, say: Say) -> None:
+        self.job, self.shared, self.lifetime, self.say = job, shared, lifetime, say
+        notes = job.work / "models"
+        self.memory = Memory(notes, job.folder, job.way, len(job.images.items))
+
+    def plan(self, name: str) -> "Outcome | _Model":
+        """What is there of a model, or what is to be done."""
+        job, unit = self.job, None
+        try:
+            known = identity(name, job.options, job.output / ".work" / "weights")
+        except ReplicateError as error:
+            return Outcome(name, None, *self.memory.fail(unit, error))
+        unit = self.memory.unit(name, known.weights)
+        if (path := self.memory.finished(unit)) is not None:
+            return Outcome(name, path)
+        if not job.retry and (before := self.memory.failed(unit)) is not None:
+            return Outcome(name, None, *before)
+        return _Model(name, known, unit)
+
+    def shards(self, models: list[_Model]) -> Iterator[range]:
+        """The shards of the set, as all workers and all runs cut them."""
+        n, note = len(self.job.images.items), self.job.work / "shards.json"
+        views = list({model.known.description.view for model in models})
+        length = min(shard_length(views, self.job.cache_limit), self.job.most_images)
+        with suppress(OSError, ValueError, KeyError):
+            length = int(read_json(note)["length"])
+        write_json(note, {"length": length})
+        for start in range(0, n, length):
+            yield range(start, min(start + length, n))
+
+    def part(self, model: _Model, shard: range) -> Path:
+        """Where the predictions of a unit are, or would be."""
+        return self.job.work / "parts" / model.unit / f"{shard.start}-{shard.stop}.npz"
+
+    def shard(self, models: list[_Model], shard: range) -> None:
+        """Decode a shard once, and score every model on it that lacks it."""
+        todo = [m for m in models if m.failed is None and not self.part(m, shard).exists()]
+        if not todo:
+            return
+        job, total = self.job, len(self.job.images.items)
+        self.say("decoding", shard.start, total)
+        views = list(dict.fromkeys(m.known.description.view for m in todo))
+        threads = usable_threads() + 1
+        with cut_views(job.images.read, shard, views, job.work, threads) as cache:
+            for model in todo:
+                with self._lease(f"{model.unit}.{shard.start}") as ours:
+                    if not ours or self._there(model, shard):
+                        continue
+                    self.say(model.name, shard.start, total)
+                    try:
+                        pixels = np.asarray(cache.views[model.known.description.view])
+                        scored = self._score(model, pixels)
+                    except ReplicateError as error:
+                        model.failed = error
+                        continue
+                    finally:
+                        if len(models) > 1:
+                            model.ready = None  # one model in memory at a time
+                    _write_part(self.part(model, shard), scored, cache.failed)
+                    model.done += len(shard)
+
+    def _there(self, model: _Model, shard: range) -> bool:
+        """Whether a unit is done, by another worker if there are others."""
+        if self.part(model, shard).exists():
+            return True
+        return self.shared and self.memory.finished(model.unit) is not None
+
+    def _lease(self, unit: str) -> AbstractContextManager[bool]:
+        if not self.shared:
+            return nullcontext(True)
+        return lease(self.job.work / "leases", unit, self.lifetime)
+
+    def _ready(self, model: _Model) -> tuple[LoadedModel, OutputMap]:
+        if model.ready is None:
+            loaded, images = open_model(model.name, self.job.options), self.job.images
+            if loaded.description.view != model.known.description.view:
+                raise ItemError("bad_model", f"{model.name} changed its view while it was loaded")
+            classes = sorted(set(images.class_ids)) if images.class_ids else None
+            outputs = output_map(
+                loaded.outputs, loaded.n_outputs, classes, self.job.class_map, self.job.restrict
+            )
+            model.ready = (loaded, outputs)
+        return model.ready
+
+    def _score(self, model: _Model, pixels: Any) -> Scored:
+        return runner(*self._ready(model), self.job.how).score(pixels)
+
+    def finish(self, model: _Model) -> Outcome:
+        """The parts of a model as one file, if all are there."""
+        if model.failed is None:
+            try:
+                return self._joined(model)
+            except ReplicateError as error:
+                model.failed = error
+        return Outcome(model.name, None, *self.memory.fail(model.unit, model.failed))
+
+    def _joined(self, model: _Model) -> Outcome:
+        folder = self.part(model, range(0)).parent
+        if self.shared and (there := self.memory.finished(model.unit)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            return Outcome(model.name, there, done=model.done)
+        parts: list[Scored] = []
+        failed: dict[int, str] = {}
+        at = 0
+        for path in sorted(folder.glob("[0-9]*.npz"), key=lambda p: int(p.name.split("-")[0])):
+            try:
+                scored, reasons = _read_part(path)
+            except FileNotFoundError:  # another worker has just put them together
+                break
+            failed |= {at + place: reason for place, reason in reasons.items()}
+            parts.append(scored)
+            at += len(scored.classes)
+        if at < len(self.job.images.items):
+            return Outcome(
+                model.name, self.memory.finished(model.unit), None, "others work on it", model.done
+            )
+        path, key = self._write(model, parts[0].joined(parts[1:]), failed)
+        self.memory.remember(model.unit, path, key)
+        shutil.rmtree(folder, ignore_errors=True)
+        return Outcome(model.name, path, done=model.done)
+
+    def _write(self, model: _Model, scored: Scored, failed: Mapping[int, str]) -> tuple[Path, Key]:
+        job, images = self.job, self.job.images
+        loaded, outputs = self._ready(model)
+        model.ready = None
+        key = Key(
+            loaded.weights_digest,
+            f"{DECODER}+{loaded.description.preprocessing}",
+            job.how.name + ("+logits" if job.how.logits else ""),
+            outputs.name,
+            images.digest,
+        )
+        labels = outputs.labels(images.class_ids) if images.class_ids else None
+        header = {
+            "model": model.name,
+            "family": loaded.description.family,
+            "set": images.name,
+            "n": len(images.items),
+            "key": key.digest,
+            "depends_on": asdict(key),
+            "classes": list(outputs.classes),
+            "failed_images": {images.items[at]: reason for at, reason in sorted(failed.items())},
+            "parameters": loaded.parameters,
+            "card": loaded.description.card,
+            "versions": {"replicate": __version__, **_versions()},
+        }
+        path = path_of(job.folder, model.name, key)
+        write(path, header, images.items, labels, scored)
+        return path, key
+
+
+def run_job(
+    job: Job, shared: bool = False, lifetime: float = LIFETIME, say: Say = lambda *_: None
+) -> list[Outcome]:
+    """Score what is missing.
+
+    Args:
+        job: The job.
+        shared: Whether other workers may be at it: units are then taken by lease.
+        lifetime: Of leases, in seconds.
+        say: Told what is done: words, images done, images in all.
+
+    Returns:
+        One a model, in the job's order.
+    """
+    work = _Work(job, shared, lifetime, say)
+    plans = {name: work.plan(name) for name in dict.fromkeys(job.models)}
+    models = [plan for plan in plans.values() if isinstance(plan, _Model)]
+    outcomes = {name: plan for name, plan in plans.items() if isinstance(plan, Outcome)}
+    if models:
+        if not shared:
+            remove_leftovers(job.work)
+        for shard in work.shards(models):
+            work.shard(models, shard)
+        outcomes |= {model.name: work.finish(model) for model in models}
+        if not shared:
+            (job.work / "shards.json").unlink(missing_ok=True)
+    return [outcomes[name] for name in plans]
+
+
+def _write_part(path: Path, scored: Scored, failed: Mapping[int, str]) -> None:
+    columns = [np.array(c) for c in (scored.classes, scored.scores, scored.log_sum_exp)]
+    for at in failed:
+        columns[0][at], columns[1][at], columns[2][at] = -1, np.nan, np.nan
+    reasons = np.frombuffer(json.dumps(dict(failed)).encode(), np.uint8)
+    arrays: dict[str, Any] = dict(zip(("classes", "scores", "log_sum_exp"), columns, strict=True))
+    arrays["failed"] = reasons
+    if scored.logits is not None:
+        arrays["logits"] = scored.logits
+    write_arrays(path, arrays)
+
+
+def _read_part(path: Path) -> tuple[Scored, dict[int, str]]:
+    arrays = read_arrays(path)
+    reasons = {int(at): str(why) for at, why in json.loads(arrays["failed"].tobytes()).items()}
+    scored = Scored(
+        arrays["classes"], arrays["scores"], arrays["log_sum_exp"], arrays.get("logits")
+    )
+    return scored, reasons
+
+
+def _versions() -> dict[str, str]:
+    import torch
+
+    return {"torch": str(torch.__version__), "numpy": np.__version__}
