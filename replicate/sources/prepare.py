@@ -1,21 +1,24 @@
 """Named, versioned transformations that originals, candidates and controls all go through.
 
 A name such as ``digits-8x8@1`` never changes its meaning: a better version gets a new number.
+Those of photographs, which have parameters in their names, are in `transformations`.
 """
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
-from PIL import Image
 
 from replicate.base.errors import UsageError
 from replicate.base.images import decode, encode_png, grey
 from replicate.sources.digit_normalisation import normalise
 from replicate.sources.digits import counts_to_grey, grey_to_counts
 from replicate.sources.enlarged import shrink_back
+from replicate.sources.transformations import FAMILIES, Transformation, of_family, png
+from replicate.sources.transformations import grey as without_colour
 
-Transformation = Callable[[bytes], bytes]
+GROUP = "replicate.transformations"
 
 _REGISTRY: dict[str, Transformation] = {}
 
@@ -29,27 +32,53 @@ def register(name: str, transformation: Transformation) -> None:
     base, _, version = name.partition("@")
     if not base or not version.isdigit():
         raise UsageError(f"A transformation is named name@version, not {name!r}.")
-    if name in _REGISTRY:
+    if name in _REGISTRY or of_family(name) is not None:
         raise UsageError(f"There already is a transformation named {name!r}.")
     _REGISTRY[name] = transformation
 
 
 def names() -> list[str]:
-    """The names of all transformations, sorted."""
-    return sorted(_REGISTRY)
+    """The names of all transformations, sorted; of those with parameters an example."""
+    brought = {point.name for point in entry_points(group=GROUP)}
+    return sorted({*_REGISTRY, *(example for _, example, _ in FAMILIES), *brought})
 
 
 def find(name: str) -> Transformation:
-    """The transformation of that name.
+    """The transformation of that name: one of ours, or one that an installed package brings.
+
+    A package brings one by an entry point of the group ``replicate.transformations`` that has the
+    transformation's full name, such as ``pad-square@1``, and loads a function from bytes to bytes.
 
     Raises:
-        UsageError: There is none; the hint names the nearest.
+        UsageError: There is none, and the hint names the nearest; or a package's cannot be loaded.
     """
-    if name in _REGISTRY:
-        return _REGISTRY[name]
+    found = _REGISTRY.get(name) or of_family(name)
+    if found is not None:
+        return found
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return _loaded(point)
     near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names())}."
+    known = f"Known, with other numbers as well: {', '.join(names())}."
+    hint = f"Did you mean {near[0]!r}? {known}" if near else known
     raise UsageError(f"There is no transformation named {name!r}.", hint)
+
+
+def _loaded(point: EntryPoint) -> Transformation:
+    base, _, version = point.name.partition("@")
+    if not base or not version.isdigit():
+        raise UsageError(
+            f"The package that brings {point.name!r} must name it name@version.",
+            "Ask its authors: results would not say which version made them.",
+        )
+    try:
+        found: Transformation = point.load()
+    except Exception as error:
+        raise UsageError(
+            f"The transformation {point.name!r} cannot be loaded from {point.value}: {error}.",
+            "Install the package that brings it again, or ask its authors.",
+        ) from error
+    return found
 
 
 def prepare(data: bytes, steps: Sequence[str]) -> bytes:
@@ -100,27 +129,7 @@ def digits_8x8(data: bytes) -> bytes:
     return encode_png(counts_to_grey(counts))
 
 
-def display_copy(data: bytes, size: int) -> bytes:
-    """The copy of a prepared image that workers see: alike for originals and candidates.
-
-    A PNG without metadata, its longer side ``size`` pixels (bicubic). Pictures without colour
-    become grey, whatever mode their file had, so that the file tells no more than the eye sees.
-
-    Args:
-        data: The prepared file's bytes.
-        size: Pixels of the longer side, at least 1.
-
-    Raises:
-        ItemError: It cannot be decoded.
-    """
-    image = decode(data)
-    scale = size / max(image.size)
-    shape = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    pixels = np.asarray(image.resize(shape, Image.Resampling.BICUBIC), dtype=np.uint8)
-    if pixels.ndim == 3 and bool((pixels == pixels[:, :, :1]).all()):
-        pixels = np.ascontiguousarray(pixels[:, :, 0])
-    return encode_png(pixels)
-
-
 register("identity@1", identity)
 register("digits-8x8@1", digits_8x8)
+register("png@1", png)
+register("grey@1", without_colour)

@@ -10,7 +10,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
-from replicate.sources.prepare import display_copy, find
+from replicate.sources.display import display_copy, display_form
+from replicate.sources.prepare import find
 from replicate.sources.prepare import prepare as prepare_bytes
 from replicate.stages.common import Context, Tally, stage
 from replicate.store.tables import Candidate, PreparedImage, SetImage
@@ -23,8 +24,10 @@ _BATCH = 200
 def prepare(context: Context) -> Tally:
     """Prepare every image that was not prepared in this way before."""
     study = context.study
-    for name in study.pipeline.prepare.steps:
+    config = study.pipeline.prepare
+    for name in config.steps:
         find(name)
+    form = display_form(config.display_size, config.display_format, config.display_quality)
     with study.session() as session:
         shown, unseen = _images(session)
         before = {
@@ -35,6 +38,7 @@ def prepare(context: Context) -> Tally:
                     PreparedImage.status,
                     PreparedImage.reason,
                     PreparedImage.display_id,
+                    PreparedImage.display_form,
                 ).where(PreparedImage.steps == study.steps)
             )
         }
@@ -50,8 +54,9 @@ def prepare(context: Context) -> Tally:
         elif row.status == "failed":
             if context.retries(row.reason):
                 todo.append(image_id)
-        elif image_id in shown and row.display_id is None:
+        elif image_id in shown and (row.display_id is None or row.display_form != form):
             todo.append(image_id)
+    # Copies of one form only: another format would tell what was gathered later.
     tally = Tally(skipped=len(shown | unseen) - len(todo))
     for start in range(0, len(todo), _BATCH):
         context.progress("preparing", start, len(todo))
@@ -77,19 +82,21 @@ def _prepared(
     context: Context, image_ids: list[str], shown: set[str], tally: Tally
 ) -> Iterator[dict[str, str | None]]:
     study, config = context.study, context.study.pipeline.prepare
+    display = (config.display_size, config.display_format, config.display_quality)
     for image_id in image_ids:
         row: dict[str, str | None] = {
             "image_id": image_id,
             "steps": study.steps,
             "prepared_id": None,
             "display_id": None,
+            "display_form": None,
             "status": "ok",
             "reason": None,
         }
         try:
             gathered = _read(context, image_id)
             data = prepare_bytes(gathered, config.steps)
-            copy = display_copy(data, config.display_size) if image_id in shown else None
+            copy = display_copy(data, *display) if image_id in shown else None
         except ItemError as error:
             row |= {"status": "failed", "reason": error.reason}
             tally.failed[error.reason] += 1
@@ -98,7 +105,9 @@ def _prepared(
                 row["prepared_id"] = study.prepared.adopt(study.images, image_id)
             else:
                 row["prepared_id"] = study.prepared.put(data)
-            row["display_id"] = study.displays.put(copy) if copy is not None else None
+            if copy is not None:
+                row["display_id"] = study.displays.put(copy)
+                row["display_form"] = display_form(*display)
             tally.done += 1
         yield row
 

@@ -131,6 +131,7 @@ class PreparedImage(Base):
     )
     prepared_id: Mapped[str | None] = text("SHA-256 of the prepared bytes.")
     display_id: Mapped[str | None] = text("SHA-256 of the copy that workers see.")
+    display_form: Mapped[str | None] = text("How that was made, such as jpeg-500-q90.")
     status: Mapped[str] = text("ok or failed.")
     reason: Mapped[str | None] = text("Why it failed.")
 
