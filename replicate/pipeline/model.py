@@ -182,8 +182,8 @@ class PrepareConfig(Table):
         ("identity@1",),
         description="Named, versioned transformations, in order: identity@1, png@1, jpeg-q95@1, "
         "grey@1, resize-32x32@1 (squeezed), shorter-256@1, longer-500@1, crop-224x224@1 (with any "
-        "numbers; resize, shorter and longer also with a kernel: resize-32x32-box@1), digits-8x8@1; "
-        "or those of other packages.",
+        "numbers; resize, shorter and longer also with a kernel: resize-32x32-box@1), digits-8x8@1 "
+        "and those of other packages.",
     )
     display_size: int = Field(
         500, ge=16, le=2048, description="Longest side of the copies that workers see, in pixels."

@@ -8,7 +8,7 @@ from replicate.base.images import encode_png
 from replicate.sandbox.eyes import Eyes, make_workers, reduce
 from replicate.sandbox.gallery import digits_gallery
 from replicate.sources.digits import counts_to_grey, packed, rows
-from replicate.sources.prepare import display_copy
+from replicate.sources.display import display_copy
 
 SEED = 3
 

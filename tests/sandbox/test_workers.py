@@ -21,7 +21,7 @@ from replicate.crowd.providers import HitRequest, HitTerms
 from replicate.crowdserver.admin import add_key, invite
 from replicate.sandbox.workers import run_sandbox_workers, run_workers, takes
 from replicate.sources.digits import counts_to_grey, packed
-from replicate.sources.prepare import display_copy
+from replicate.sources.display import display_copy
 
 SEED, CREW, WANTED, IMAGES = 11, 8, 3, 6
 

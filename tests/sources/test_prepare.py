@@ -11,7 +11,8 @@ from replicate.base.errors import ItemError, UsageError
 from replicate.base.images import decode, encode_png, grey
 from replicate.sources import digit_normalisation as dn
 from replicate.sources.digits import grey_to_counts, load_digits, packed
-from replicate.sources.prepare import display_copy, find, names, prepare, register
+from replicate.sources.display import display_copy
+from replicate.sources.prepare import find, names, prepare, register
 
 STEP = ["digits-8x8@1"]
 
@@ -138,7 +139,7 @@ def test_what_is_no_image_has_a_reason(data: bytes, steps: list[str]):
 
 
 def test_an_unknown_transformation_names_the_nearest():
-    assert names() == ["digits-8x8@1", "identity@1"]
+    assert {"digits-8x8@1", "identity@1"} <= set(names())
     with pytest.raises(UsageError) as caught:
         find("digits-8x8")
     assert "digits-8x8@1" in caught.value.hint

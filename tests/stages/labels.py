@@ -13,7 +13,7 @@ from replicate.base.images import decode
 from replicate.crowdserver.admin import add_key
 from replicate.sandbox.workers import run_sandbox_workers
 from replicate.sources.digits import load_digits
-from replicate.sources.prepare import display_copy
+from replicate.sources.display import display_copy
 from replicate.stages.common import Context, Options
 from replicate.stages.world import CrowdAccess
 from replicate.store.tables import DedupDecision, Image, PreparedImage, SetImage
@@ -155,6 +155,7 @@ def _store(study: Study, files: list[tuple[str, bytes]]) -> list[tuple[str, str]
                 "steps": study.steps,
                 "prepared_id": study.prepared.put(data),
                 "display_id": study.displays.put(display_copy(data, 96)),
+                "display_form": "png-96",
                 "status": "ok",
             }
         )

@@ -13,7 +13,7 @@ from replicate.stages.gather import gather
 from replicate.stages.prepare import prepare
 from replicate.store.queries import gathered, prepared_ids, set_members
 from replicate.store.tables import PreparedImage
-from replicate.study import Study
+from replicate.study import Study, open_study
 
 
 def from_folder(text: str) -> str:
@@ -161,3 +161,18 @@ def test_files_are_shared_where_preparing_changes_nothing(study: Study):
 
 def test_pictures_differ_so_that_tests_can_tell_them_apart():
     assert len({picture(value) for value in range(300)}) == 300
+
+
+def test_copies_of_another_form_are_made_anew_for_all(study: Study):
+    prepare(context(study))
+    before = {row.image_id for row in rows(study).values() if row.display_id}
+    path = study.root / "pipeline.toml"
+    path.write_text(path.read_text().replace('display_format = "png"', 'display_format = "jpeg"'))
+    again = open_study(study.root)
+    assert prepare(context(again)).as_json()["done"] == len(before)
+    changed = [row for row in rows(again).values() if row.image_id in before]
+    assert {row.display_form for row in changed} == {"jpeg-96-q90"}
+    for row in changed:
+        assert again.displays.get(str(row.display_id)).startswith(b"\xff\xd8\xff")
+    assert prepare(context(again)).as_json()["done"] == 0
+    again.close()
