@@ -32,7 +32,7 @@ Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_CURVE = 3  # the degree of the curve through slopes
+_CURVE = 2  # the degree of the curve through slopes
 _STEP = 1e-3  # of a cell's images: how far sums are moved to read a slope
 
 

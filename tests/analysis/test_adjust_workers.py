@@ -70,7 +70,7 @@ def test_what_shared_workers_do_to_both_sets_alike_cancels():
 
 def test_intervals_over_workers_are_wider_and_the_estimate_is_the_same():
     strictness = np.random.default_rng(1).normal(0, 0.8, WORKERS)
-    sides = [side(1, strictness, False), side(2, strictness, True, 1000)]
+    sides = [side(3, strictness, False), side(4, strictness, True, 1000)]
     counts = [Judged(each.selected, each.shown, each.correct) for each in sides]
     with_workers = adjusted_gaps(*sides, 1, resamples=100)
     without = adjusted_gaps(*counts, 1, resamples=100)
