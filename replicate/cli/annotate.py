@@ -67,7 +67,7 @@ def annotate(
     With [label] mode = "expert" the images on which people disagree come back to all of them in
     a second round, and only those that everybody accepts stay.
     """
-    people = _people(annotator, annotators)
+    people = people_named(annotator, annotators, "annotator")
     from replicate.stages.annotate import local_terms
 
     study = local_terms(the_study(study_dir), wanted=True)
@@ -89,15 +89,20 @@ def annotate(
     sys.exit(3 if result.tally.failed else 0)
 
 
-def _people(annotator: str | None, annotators: str | None) -> list[str]:
-    if annotator is not None and annotators is not None:
-        raise UsageError("--annotator and --annotators are two ways to say the same: give one.")
-    given = annotator if annotators is None else annotators
+def people_named(one: str | None, several: str | None, word: str) -> list[str]:
+    """Who is meant by ``--annotator`` or ``--annotators``, or by the like of other words.
+
+    Raises:
+        UsageError: Both are given, or somebody is named twice.
+    """
+    if one is not None and several is not None:
+        raise UsageError(f"--{word} and --{word}s are two ways to say the same: give one.")
+    given = one if several is None else several
     named = getpass.getuser() if given is None else given
     names = [name.strip() for name in named.split(",")]
     if not all(names) or len(set(names)) != len(names):
         raise UsageError(
-            f"{given!r} does not name people, each once.", "Write it like --annotators ada,bob"
+            f"{given!r} does not name people, each once.", f"Write it like --{word}s ada,bob"
         )
     return names
 
@@ -115,7 +120,7 @@ def _label(
 
     with study.lock(), shown_progress() as progress, World(study, progress, listen) as world:
         context = Context(study=study, world=world, progress=progress)
-        links = begin(context, people, _address(listen[0]))
+        links = begin(context, people, network_address(listen[0]))
         try:
             _tell(links, browser, ready_file)
             return follow(context, people, _show)
@@ -128,7 +133,7 @@ def _label(
             study.close()
 
 
-def _address(host: str) -> str | None:
+def network_address(host: str) -> str | None:
     """The name that colleagues reach this machine by; None where only this machine listens."""
     if host not in ("0.0.0.0", "::"):
         return None

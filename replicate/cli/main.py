@@ -29,6 +29,11 @@ COMMANDS = {
     "votes": ("replicate.cli.votes", "votes", "Import votes from elsewhere; export a study's."),
     "freq": ("replicate.cli.freq", "freq", "Show selection frequencies, of a study or a table."),
     "sample": ("replicate.cli.sample", "sample", "Stage 6: draw the test sets, and freeze them."),
+    "review": (
+        "replicate.cli.review",
+        "review",
+        "Look at near-duplicates and at sets in the browser.",
+    ),
     "score": ("replicate.cli.score", "score", "Stage 7: score the zoo on every set."),
     "report": ("replicate.cli.stages", "report", "Stage 8: write the report."),
     "export": ("replicate.cli.export", "export", "Publish a frozen set: many formats, a card."),

@@ -15,12 +15,12 @@ from replicate.crowdserver.allowance import NO_LIMITS, Limits
 from replicate.crowdserver.app import build_app
 from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.database import Database, set_setting
-from replicate.crowdserver.images import Pictures
 from replicate.crowdserver.protocol import service_model
 from replicate.crowdserver.site import Site
 from replicate.crowdserver.throttle import API_RATE
 from replicate.crowdserver.transport import GatheringProtocol
 from replicate.web.access_log import LogFile
+from replicate.web.pictures import Pictures
 from replicate.web.serving import OrderlyServer, address, bound, raise_file_limit, run
 
 RATE = 20.0  # requests a second of one person; a fast worker needs one

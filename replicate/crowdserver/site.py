@@ -17,12 +17,13 @@ from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.context import Context
 from replicate.crowdserver.database import Database
 from replicate.crowdserver.faults import Faults
-from replicate.crowdserver.images import Addresses, Issue, Pictures
+from replicate.crowdserver.images import Addresses, Issue
 from replicate.crowdserver.keys import REQUESTER
 from replicate.crowdserver.questions import html_of, image_digests
 from replicate.crowdserver.states import OPEN, Agenda
 from replicate.crowdserver.throttle import API_RATE, Throttle
 from replicate.crowdserver.workers import WorkerError, task, worker_exists
+from replicate.web.pictures import Pictures
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 _QUESTIONS = 256  # questions kept in memory, at most 64 KiB each

@@ -46,11 +46,7 @@ def freeze(study: Study, name: str, clock: Clock | None = None) -> TestSet:
         UsageError: The pipeline has no such set.
         MissingError: It was not drawn yet, or its images are not prepared.
     """
-    names = [block.name for block in study.pipeline.sample]
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Its sets are: {', '.join(names)}"
-        raise UsageError(f"The pipeline has no test set {name!r}.", hint)
+    known_set(study, name)
     with study.session() as session:
         row = queries.newest_revision(session, name)
         if row is None:
@@ -61,6 +57,19 @@ def freeze(study: Study, name: str, clock: Clock | None = None) -> TestSet:
             freeze_row(session, study, row, (clock or SystemClock()).now())
     write_missing_manifests(study)
     return row
+
+
+def known_set(study: Study, name: str) -> None:
+    """Refuse a name that is no test set's.
+
+    Raises:
+        UsageError: The pipeline has no such set.
+    """
+    names = [block.name for block in study.pipeline.sample]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Its sets are: {', '.join(names)}"
+        raise UsageError(f"The pipeline has no test set {name!r}.", hint)
 
 
 def freeze_row(session: Session, study: Study, row: TestSet, now: datetime) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from replicate.store.tables import DuplicatePair, DuplicateVerdict, SetReview
+from replicate.store.safety import REVIEWER, report_unsafe
+from replicate.store.tables import DuplicatePair, DuplicateVerdict, SafetyFlag, SetReview
 
 SAME, DIFFERENT, UNSURE, WITHDRAWN = "same", "different", "unsure", "withdrawn"
 OK, EXCLUDE = "ok", "exclude"
@@ -57,14 +58,25 @@ class History:
     latest: Mapping[str, Given]
 
     @property
+    def standing(self) -> list[Given]:
+        """What counts, by reviewers' names."""
+        return [self.latest[name] for name in sorted(self.latest)]
+
+    @property
     def verdicts(self) -> list[str]:
         """The verdicts that count, by reviewers' names."""
-        return [self.latest[name].verdict for name in sorted(self.latest)]
+        return [given.verdict for given in self.standing]
 
     @property
     def disagreement(self) -> bool:
         """Whether those who looked at it do not all say the same."""
         return len(set(self.verdicts)) > 1
+
+    def seen_by(self, reviewer: str) -> list[Given]:
+        """What a reviewer may see of others: nothing, before they say something themselves."""
+        if reviewer not in self.latest:
+            return []
+        return [given for given in self.standing if given.reviewer != reviewer]
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,15 @@ def add_verdict(session: Session, pair: Pair, given: Given) -> None:
 
 
 def add_review(session: Session, item: Item, given: Given, set_name: str, revision: int) -> None:
-    """Write down what a reviewer said of an image as a picture of its class."""
+    """Write down what a reviewer said of an image as a picture of its class.
+
+    Who finds it offensive also reports that it is unsafe, until they take that back.
+    """
+    if "offensive" in given.flags:
+        report_unsafe(session, [item[0]], given.reviewer, REVIEWER, given.at, given.note)
+    else:
+        own = (SafetyFlag.image_id == item[0], SafetyFlag.flagged_by == given.reviewer)
+        session.execute(delete(SafetyFlag).where(*own, SafetyFlag.source == REVIEWER))
     session.add(
         SetReview(
             image_id=item[0],
@@ -113,25 +133,56 @@ def add_review(session: Session, item: Item, given: Given, set_name: str, revisi
     )
 
 
-def pair_histories(session: Session) -> dict[Pair, History]:
-    """All that was said of every pair that somebody looked at."""
+def said_of_pairs(session: Session) -> list[tuple[Pair, Given]]:
+    """All that was ever said of pairs, the first first."""
     rows = session.scalars(select(DuplicateVerdict).order_by(DuplicateVerdict.verdict_id))
-    return _histories(
+    return [
         ((row.reference_id, row.candidate_id), Given(row.reviewer, row.verdict, _utc(row.at)))
         for row in rows
-    )
+    ]
 
 
-def item_histories(session: Session) -> dict[Item, History]:
-    """All that was said of every (image, class) that somebody looked at."""
+def said_of_items(session: Session) -> list[tuple[Item, Given]]:
+    """All that was ever said of images of sets, the first first."""
     rows = session.scalars(select(SetReview).order_by(SetReview.review_id))
-    return _histories(
+    return [
         (
             (row.image_id, row.class_id),
             Given(row.reviewer, row.verdict, _utc(row.at), tuple(row.flags), row.note),
         )
         for row in rows
-    )
+    ]
+
+
+def pair_histories(session: Session) -> dict[Pair, History]:
+    """All that was said of every pair that somebody looked at."""
+    return histories(said_of_pairs(session))
+
+
+def item_histories(session: Session) -> dict[Item, History]:
+    """All that was said of every (image, class) that somebody looked at."""
+    return histories(said_of_items(session))
+
+
+def histories(said: Iterable[tuple[tuple[str, str], Given]]) -> dict[tuple[str, str], History]:
+    """What was said, by what it was said of."""
+    found: dict[tuple[str, str], list[Given]] = {}
+    for key, given in said:
+        found.setdefault(key, []).append(given)
+    return {key: history_of(each) for key, each in found.items()}
+
+
+def history_of(said: Iterable[Given]) -> History:
+    """What was said of one thing, the first first."""
+    first: dict[str, Given] = {}
+    latest: dict[str, Given] = {}
+    for given in said:
+        if given.verdict == WITHDRAWN:
+            latest.pop(given.reviewer, None)
+        else:
+            first.setdefault(given.reviewer, given)
+            latest[given.reviewer] = given
+    return History(first, latest)
 
 
 def together(found: Sequence[str], yes: str, when: When, least: int = 1) -> bool:
@@ -253,22 +304,6 @@ def horizon(pairs: Iterable[tuple[float, bool]]) -> Horizon:
     # Of pairs at one distance all must have been looked at.
     before = [distance for distance, done in ordered if done and distance < nearest_open]
     return Horizon(max(before, default=-1.0), len(ordered), looked)
-
-
-def _histories(rows: Iterable[tuple[tuple[str, str], Given]]) -> dict[tuple[str, str], History]:
-    first: dict[tuple[str, str], dict[str, Given]] = {}
-    latest: dict[tuple[str, str], dict[str, Given]] = {}
-    for key, given in rows:
-        if given.verdict != WITHDRAWN:
-            first.setdefault(key, {}).setdefault(given.reviewer, given)
-        latest.setdefault(key, {})[given.reviewer] = given
-    return {
-        key: History(
-            first.get(key, {}),
-            {name: given for name, given in by.items() if given.verdict != WITHDRAWN},
-        )
-        for key, by in latest.items()
-    }
 
 
 def _utc(time: datetime) -> datetime:

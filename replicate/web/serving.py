@@ -31,7 +31,7 @@ class OrderlyServer(uvicorn.Server):
         self,
         config: uvicorn.Config,
         ready_file: Path | None,
-        document: Mapping[str, str],
+        document: Mapping[str, object],
         stop: threading.Event | None = None,
     ) -> None:
         super().__init__(config)

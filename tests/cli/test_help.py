@@ -65,7 +65,7 @@ def _examples(command: click.Command) -> list[str]:
 EXAMPLES = [
     (name, example) for name, command in [("", cli), *ALL] for example in _examples(command)
 ]
-SERVERS = ("crowd serve", "sandbox flickr")
+SERVERS = ("review duplicates", "review set", "crowd serve", "sandbox flickr")
 
 
 @pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])

@@ -16,12 +16,12 @@ from replicate.crowdserver.admin import add_key, invite
 from replicate.crowdserver.app import routes_of
 from replicate.crowdserver.clocks import SandboxClock
 from replicate.crowdserver.database import Database
-from replicate.crowdserver.images import Pictures
 from replicate.crowdserver.keys import revoke_key
 from replicate.crowdserver.requester_images import ImageAddresses
 from replicate.crowdserver.requester_session import COOKIE
 from replicate.crowdserver.site import Site
 from replicate.web import sessions, signing
+from replicate.web.pictures import Pictures
 
 # Forms that no session stands behind, and what does instead.
 WITHOUT_A_SESSION = {
