@@ -15,7 +15,7 @@ from typing import Protocol
 from starlette.types import ASGIApp
 
 from replicate.base.errors import GuardError
-from replicate.sources.prepare import display_copy
+from replicate.sources.display import display_copy
 from replicate.stages.labelling import secret_key
 from replicate.study import Study
 from replicate.web.pictures import Picture, Pictures
@@ -129,8 +129,9 @@ class Gallery:
             data = self._study.prepared.get(prepared)
         except OSError:
             return None
-        size = self._study.pipeline.prepare.display_size
-        return Picture(display_copy(data, size), "image/png")
+        form = self._study.pipeline.prepare
+        copy = display_copy(data, form.display_size, form.display_format, form.display_quality)
+        return Picture(copy, f"image/{form.display_format}")
 
 
 def review_key(study: Study) -> bytes:

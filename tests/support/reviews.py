@@ -15,7 +15,7 @@ import requests
 from sqlalchemy import insert, select
 
 from replicate.base.images import encode_png
-from replicate.sources.prepare import display_copy
+from replicate.sources.display import display_copy
 from replicate.stages.review import Listen, Review, serve
 from replicate.store.tables import (
     Candidate,
