@@ -170,9 +170,36 @@ class GatherConfig(Table):
     per_page: int = Field(500, ge=1, le=500, description="Results a page of the search.")
     size_url: str = Field("url_l", description="The size to download, such as `url_o`, `url_l`.")
     calls_per_hour: int = Field(3600, ge=1, description="The rate limit of the API key.")
-    connections: int = Field(8, ge=1, le=64, description="Downloads at a time.")
+    connections: int = Field(32, ge=1, le=256, description="Downloads at a time.")
+    per_host: int = Field(8, ge=1, le=256, description="Downloads at a time from one host.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for one answer.")
     attempts: int = Field(3, ge=1, le=10, description="Tries of one download or call.")
+    longest_wait: float = Field(
+        300.0,
+        gt=0,
+        description="The most seconds that a host which throttles is waited for; the images of "
+        "one that asks for more fail as `throttled`.",
+    )
+    honour_noai: bool = Field(
+        True,
+        description="Leave out images whose server says `X-Robots-Tag: noai` or `noimageai` "
+        "(reason `noai`). Those who may use them all the same say false.",
+    )
+    smallest_side: int = Field(
+        16,
+        ge=1,
+        description="The fewest pixels that the shorter side of a candidate may have; smaller ones "
+        "(icons, counting pixels) fail as `too_small`.",
+    )
+    max_megapixels: float = Field(
+        80.0,
+        gt=0,
+        le=170.0,
+        description="Larger images are refused before they are decoded (reason `too_large`).",
+    )
+    max_megabytes: float = Field(
+        50.0, gt=0, description="Larger files are not read to their end (reason `too_large`)."
+    )
 
 
 class PrepareConfig(Table):

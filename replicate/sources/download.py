@@ -1,51 +1,64 @@
-"""Fetching many images: several at a time, politely, and every outcome a row.
+"""Fetching many images: several at a time, politely, and every outcome with its reason.
 
-Outcomes come in the order of the requests, whatever order the answers arrive in. The reasons that
-a download can fail for:
+Outcomes come as they are there, whatever order was asked in. The reasons that a download can fail
+for:
 
 ===================  =======================================================================
 ``gone``             the server says that it is not there (404, 410)
 ``forbidden``        the server refuses (401, 403, 451)
 ``placeholder``      it redirects to a picture that stands in for photos that are no more
+``noai``             the server asks that it be kept from learning machines (X-Robots-Tag)
 ``not_an_image``     something else came: a web page, an unknown format
 ``truncated``        the picture is cut off, although all of the file came
 ``cut``              the connection closed before all of the file came
 ``animated``         it has several frames
 ``empty``            nothing came
 ``too_large``        more bytes or pixels than allowed
+``too_small``        fewer pixels than asked for
 ``timeout``          no answer in time
 ``connection``       no connection, or it broke
-``throttled``        429, also after waiting as asked
+``throttled``        429, or 503 with Retry-After, also after waiting as asked
 ``server_error``     the server failed (5xx)
 ``refused``          another status, too many redirects, or an address that is none
 ===================  =======================================================================
+
+``truncated``, ``animated``, ``too_small`` and ``not_an_image`` are also what decoding may find.
+
+Only what may pass is tried again: ``timeout``, ``connection``, ``cut``, ``empty``,
+``server_error``, ``throttled``. A host that throttles is left alone by all connections for as
+long as it asks, or for twice as long each time; meanwhile others are fetched from. It is given up
+when it goes on throttling, or asks for more time than the limits grant; so is one that is not
+there.
 """
 
-import os
-import re
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import requests
-
 from replicate.base.errors import ItemError
-from replicate.base.images import decode
-from replicate.sources.flickr_calls import seconds_to_wait
+from replicate.sources.download_answers import Demands, RedirectedError, ThrottledError, host_of
+from replicate.sources.download_queue import HostQueue, Task
+from replicate.sources.download_sites import Sites
+
+K = TypeVar("K")
 
 MAX_BYTES = 50_000_000
-MAX_WAIT = 120.0
+MAX_REDIRECTS = 5
 PASSING = frozenset({"timeout", "connection", "throttled", "server_error", "cut", "empty"})
-_PLACEHOLDER = re.compile(r"/photo_unavailable[^/]*\.(png|gif|jpg)$")
+_UNREACHED = frozenset({"timeout", "connection"})
+_LONGEST_BACKOFF = 60.0
+_STEP = 256  # addresses looked at at a time
+_AHEAD = 50_000  # addresses in memory, to find one whose host need not be waited for
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class Download(Generic[K]):
     """One image to fetch.
 
     Attributes:
@@ -53,29 +66,27 @@ class Download:
         url: Its address; ``file:`` only where the source is a folder.
     """
 
-    key: str
+    key: K
     url: str
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Generic[K]):
     """What came of one download.
 
     Attributes:
         key: The caller's key.
-        attempts: How often it was tried.
+        attempts: How often it was asked for.
         reason: Why it failed; None: it did not.
         message: More about that, for a person.
         data: The file's bytes; None if it failed.
-        size: Width and height in pixels, upright; (0, 0) if it failed.
     """
 
-    key: str
+    key: K
     attempts: int
     reason: str | None
     message: str
     data: bytes | None
-    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -84,181 +95,250 @@ class Limits:
 
     Attributes:
         connections: Downloads at a time.
-        timeout: Seconds to wait for a connection, and between two pieces of an answer.
+        per_host: Downloads at a time from one host.
+        timeout: Seconds to wait for a connection, and between two pieces of an answer; a whole
+            file may take ten times as long.
         attempts: Tries of one download.
         max_bytes: Larger files are refused.
         allow_files: Whether ``file:`` addresses may be read.
+        honour_noai: Whether ``X-Robots-Tag: noai`` is honoured.
+        longest_wait: The most seconds that a host is waited for; one that asks for more is given
+            up at once.
+        backoff: Seconds to wait before the first repetition; then twice as long each time.
     """
 
     connections: int = 8
+    per_host: int = 8
     timeout: float = 30.0
     attempts: int = 3
     max_bytes: int = MAX_BYTES
     allow_files: bool = False
+    honour_noai: bool = True
+    longest_wait: float = 300.0
+    backoff: float = 0.5
 
 
-class Downloader:
-    """Fetches images over HTTP. Use it as a context manager.
+class Downloader(Generic[K]):
+    """Fetches images over HTTP. Use it as a context manager, for one call of `fetch`.
 
     Args:
         limits: How to fetch.
-        user_agent: How to introduce ourselves.
-        sleep: How to wait. Default: until the time is over or the downloader is closed.
     """
 
-    def __init__(
-        self,
-        limits: Limits,
-        user_agent: str = "replicate-testsets (image gathering for research)",
-        sleep: Callable[[float], object] | None = None,
-    ) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._headers = {"user-agent": user_agent, "accept": "image/*"}
-        self._closed = threading.Event()
-        self._sleep = sleep or self._closed.wait
-        self._pool = ThreadPoolExecutor(limits.connections, thread_name_prefix="download")
-        self._own = threading.local()
-        self._sessions: list[requests.Session] = []
-        self._lock = threading.Lock()
-        self._not_before: dict[str, float] = {}
+        self._queue: HostQueue[K] = HostQueue(min(limits.per_host, limits.connections))
+        self._sites = Sites(
+            limits.timeout,
+            limits.connections,
+            Demands(limits.max_bytes, 10 * limits.timeout, limits.honour_noai),
+        )
+        self._change = threading.Condition()
+        self._closed = False
+        self._idle = 0
+        self._held = 0  # downloads under way, and those done but not yet handed out
+        self._most = 4 * limits.connections
+        self._threads: list[threading.Thread] = []
+        self._done: SimpleQueue[Outcome[K] | Exception | None] = SimpleQueue()
 
-    def fetch(self, downloads: Iterable[Download]) -> Iterator[Outcome]:
-        """Fetch images; outcomes come in the order of the requests.
+    def fetch(self, downloads: Iterable[Download[K]]) -> Iterator[Outcome[K]]:
+        """Fetch images; outcomes come as they are there.
 
-        Only a few downloads per connection are held in memory at a time.
+        Files of a few downloads per connection are held in memory at a time, and of the addresses
+        only as many as it takes to find one whose host need not be waited for.
         """
-        ahead = 4 * self._limits.connections
-        waiting: deque[Future[Outcome]] = deque()
-        try:
-            for download in downloads:
-                waiting.append(self._pool.submit(self._fetch_one, download))
-                if len(waiting) >= ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        source, pending = iter(downloads), 0
+        more = True
+        while True:
+            if more:
+                room, added = self._room(), 0
+                for download in islice(source, room):
+                    self._add(download)
+                    added += 1
+                more, pending = added == room, pending + added
+            if not pending:
+                return
+            # While connections have nothing to do, look further ahead rather than wait.
+            if more and self._room() and self._done.empty():
+                continue
+            outcome = self._done.get()
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome is not None:
+                pending -= 1
+                with self._change:
+                    self._held -= 1
+                    self._change.notify()
+                yield outcome
 
-    def _fetch_one(self, download: Download) -> Outcome:
-        reason, message, attempt = "refused", "", 0
-        for attempt in range(1, self._limits.attempts + 1):
-            if attempt > 1:
-                self._sleep(0.25 * 2.0 ** (attempt - 2))
-            if self._closed.is_set():
-                break
-            try:
-                data = self._get(download.url)
-                image = decode(data)
-            except ItemError as error:
-                reason, message = error.reason, str(error)
-                if reason not in PASSING:
-                    break
-            else:
-                return Outcome(download.key, attempt, None, "", data, image.size)
-        return Outcome(download.key, attempt, reason, message, None, (0, 0))
+    def _room(self) -> int:
+        """How many more downloads to take up now, so that no connection is without work."""
+        with self._change:
+            waiting = self._queue.waiting
+            starving = self._idle > 0 and self._held < self._most and waiting < _AHEAD
+            return max(_STEP if starving else 0, self._most - waiting)
+
+    def _add(self, download: Download[K]) -> None:
+        try:
+            host = _host(download.url, self._limits.allow_files)
+        except ItemError as error:
+            with self._change:
+                self._held += 1
+            self._done.put(Outcome(download.key, 0, error.reason, str(error), None))
+            return
+        with self._change:
+            self._queue.put(Task(download.key, download.url, host))
+            new = self._queue.waiting > self._idle and len(self._threads) < self._limits.connections
+            self._change.notify()
+        if new:
+            thread = threading.Thread(target=self._work, name="download", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        """What each thread does."""
+        try:
+            while (task := self._take()) is not None:
+                self._serve(task)
+        except Exception as error:  # a defect of ours: the caller must hear of it
+            self._done.put(error)
+
+    def _take(self) -> Task[K] | None:
+        """The next download for this thread, as soon as there is one; None: it is all over."""
+        with self._change:
+            while not self._closed:
+                now = time.monotonic()
+                task = self._queue.take(now) if self._held < self._most else None
+                if task is not None:
+                    self._held += 1
+                    return task
+                if not self._idle:
+                    self._done.put(None)  # whoever waits for outcomes can look further ahead
+                self._idle += 1
+                due = self._queue.next_time()
+                self._change.wait(None if due is None else max(0.0, due - now))
+                self._idle -= 1
+            return None
+
+    def _serve(self, task: Task[K]) -> None:
+        if task.hopeless is not None:
+            self._finish(task, *task.hopeless)
+            return
+        task.attempts += 1
+        try:
+            data = self._get(task.url)
+        except RedirectedError as elsewhere:
+            self._follow(task, elsewhere.url)
+        except ThrottledError as error:
+            self._leave_alone(task, error)
+        except ItemError as error:
+            self._failed(task, error)
+        else:
+            with self._change:
+                self._queue.succeeded(task.host)
+                self._queue.end(task)
+            self._done.put(Outcome(task.key, task.attempts, None, "", data))
 
     def _get(self, url: str) -> bytes:
-        try:
-            parts = urlsplit(url)
-        except ValueError as error:
-            raise ItemError("refused", f"not an address: {url}") from error
-        if parts.scheme == "file" and self._limits.allow_files:
-            return _read(Path(unquote(parts.path)), self._limits.max_bytes)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ItemError("refused", f"not an address to fetch from: {url}")
-        self._wait_for(parts.netloc)
-        try:
-            with self._session(f"{parts.scheme}://{parts.netloc}").get(
-                url, timeout=self._limits.timeout, stream=True, headers=self._headers
-            ) as response:
-                self._check(response, parts.netloc)
-                return self._body(response)
-        except requests.Timeout as error:
-            raise ItemError("timeout", str(error)) from error
-        except requests.exceptions.ChunkedEncodingError as error:
-            raise ItemError("cut", str(error)) from error
-        except requests.ConnectionError as error:
-            raise ItemError("connection", str(error)) from error
-        except requests.RequestException as error:
-            raise ItemError("refused", str(error)) from error
+        if not url.startswith(("http://", "https://")):
+            return _read(Path(unquote(urlsplit(url).path)), self._limits.max_bytes)
+        return self._sites.get(url)
 
-    def _check(self, response: requests.Response, host: str) -> None:
-        """Refuse an answer by its status, its address and its type."""
-        status = response.status_code
-        if _PLACEHOLDER.search(urlsplit(response.url).path):
-            raise ItemError("placeholder", f"redirected to {response.url}")
-        if status == 429:
-            wait = min(MAX_WAIT, seconds_to_wait(response.headers.get("retry-after")))
-            with self._lock:
-                until = time.monotonic() + wait
-                self._not_before[host] = max(until, self._not_before.get(host, 0.0))
-            raise ItemError("throttled", f"429 from {host}")
-        if status >= 500:
-            raise ItemError("server_error", f"status {status}")
-        if status in (404, 410):
-            raise ItemError("gone", f"status {status}")
-        if status in (401, 403, 451):
-            raise ItemError("forbidden", f"status {status}")
-        if status != 200:
-            raise ItemError("refused", f"status {status}")
-        kind = response.headers.get("content-type", "image/").split(";")[0].strip().lower()
-        if not kind.startswith("image/") and kind != "application/octet-stream":
-            raise ItemError("not_an_image", f"the server sent {kind}")
+    def _follow(self, task: Task[K], url: str) -> None:
+        """Go on elsewhere: another host is asked only when it is its turn."""
+        task.attempts -= 1
+        task.hops += 1
+        if task.hops > MAX_REDIRECTS:
+            task.attempts += 1
+            self._failed(task, ItemError("refused", f"more than {MAX_REDIRECTS} redirects"))
+            return
+        with self._change:
+            self._queue.succeeded(task.host)
+            self._queue.end(task)
+            task.url, task.host = url, host_of(url)
+            self._queue.put(task, first=True)
+            self._let_go()
 
-    def _body(self, response: requests.Response) -> bytes:
-        body = bytearray()
-        for piece in response.iter_content(1 << 20):
-            body += piece
-            if len(body) > self._limits.max_bytes:
-                raise ItemError("too_large", f"more than {self._limits.max_bytes} bytes")
-        return bytes(body)
+    def _leave_alone(self, task: Task[K], error: ThrottledError) -> None:
+        """Keep all threads away from a host that throttles."""
+        with self._change:
+            now = time.monotonic()
+            task.throttled += 1
+            task.failures += error.reason != "throttled"
+            wait = error.seconds or self._backoff(1 + self._queue.pauses_of(task.host))
+            self._queue.paused(task, wait, error.reason, now)
+            if wait > self._limits.longest_wait:
+                text = f"{task.host} asks to be left alone for {wait:.0f} seconds"
+                self._queue.give_up(task.host, error.reason, text)
+            if task.failures < self._limits.attempts:
+                self._queue.end(task)
+                self._queue.put(task, first=True)
+                self._let_go()
+                return
+        self._finish(task, error.reason, str(error))
 
-    def _wait_for(self, host: str) -> None:
-        """Wait until the host may be asked again: all threads keep away while it throttles."""
-        with self._lock:
-            pause = self._not_before.get(host, 0.0) - time.monotonic()
-        if pause > 0:
-            self._sleep(pause)
-            if self._closed.is_set():
-                raise ItemError("connection", "the download was called off")
+    def _failed(self, task: Task[K], error: ItemError) -> None:
+        task.failures += 1
+        final = error.reason not in PASSING or task.failures >= self._limits.attempts
+        with self._change:
+            if error.reason not in _UNREACHED:
+                self._queue.succeeded(task.host)
+            elif final:
+                self._queue.lost(task, error.reason)
+            if not final:
+                self._queue.end(task)
+                self._queue.put_later(task, time.monotonic() + self._backoff(task.failures))
+                self._let_go()
+                return
+        self._finish(task, error.reason, str(error))
 
-    def _session(self, site: str) -> requests.Session:
-        """This thread's session for a site; its connection is kept open between downloads."""
-        if not hasattr(self._own, "sessions"):
-            self._own.sessions = {}
-        own: dict[str, requests.Session] = self._own.sessions
-        if site not in own:
-            session = requests.Session()
-            session.max_redirects = 5
-            # requests looks into the environment and the user's netrc for every single request,
-            # which costs as much as the request itself; once a site is enough.
-            session.trust_env = False
-            session.proxies = dict(requests.utils.get_environ_proxies(site))
-            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-            with self._lock:
-                self._sessions.append(session)
-            own[site] = session
-        return own[site]
+    def _backoff(self, times: int) -> float:
+        return min(_LONGEST_BACKOFF, self._limits.backoff * 2.0 ** (times - 1))
 
-    def __enter__(self) -> "Downloader":
+    def _let_go(self) -> None:
+        """A download waits again; the lock is held."""
+        self._held -= 1
+        self._change.notify_all()
+
+    def _finish(self, task: Task[K], reason: str, message: str) -> None:
+        with self._change:
+            self._queue.end(task)
+        self._done.put(Outcome(task.key, task.attempts, reason, message, None))
+
+    def __enter__(self) -> "Downloader[K]":
         """Itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Call off what is not done, stop the threads and close the connections."""
-        self._closed.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for session in self._sessions:
-            session.close()
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._sites.close()
+
+
+def _host(url: str, allow_files: bool) -> str:
+    """Whom a download belongs to; all files of this machine belong to nobody.
+
+    Raises:
+        ItemError: With reason ``refused``.
+    """
+    if allow_files and url.startswith("file:"):
+        return ""
+    return host_of(url)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
             raise ItemError("too_large", f"more than {max_bytes} bytes")
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise ItemError("gone", str(error)) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ItemError("forbidden", str(error)) from error
+    if not data:
+        raise ItemError("empty", f"{path} is empty")
+    return data

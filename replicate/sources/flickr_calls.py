@@ -11,6 +11,7 @@ from replicate.base.errors import MissingError, SourceError
 from replicate.sources.call_ledger import CallLedger, MemoryLedger, RateLimit
 from replicate.sources.flickr_arguments import check_arguments
 from replicate.sources.flickr_photos import plain_text
+from replicate.sources.retry_after import seconds_to_wait
 
 if TYPE_CHECKING:
     import requests
@@ -19,15 +20,6 @@ KEY_VARIABLE, SECRET_VARIABLE = "REPLICATE_FLICKR_KEY", "REPLICATE_FLICKR_SECRET
 
 RETRY_CODES = frozenset({0, 105, 106, 201})
 MAX_WAIT = 60.0
-
-
-def seconds_to_wait(header: str | None) -> float:
-    """The seconds of a ``Retry-After`` header; 0.0 if it says nothing usable.
-
-    >>> seconds_to_wait("3"), seconds_to_wait("soon"), seconds_to_wait(None)
-    (3.0, 0.0, 0.0)
-    """
-    return float(header) if header and header.strip().isdecimal() else 0.0
 
 
 def read_code(value: Any) -> int | None:
@@ -159,7 +151,9 @@ class FlickrCalls:
 
     def _note(self, response: "requests.Response", **_: object) -> None:
         self._status = response.status_code
-        self._retry_after = seconds_to_wait(response.headers.get("retry-after"))
+        self._retry_after = seconds_to_wait(
+            response.headers.get("retry-after"), response.headers.get("date")
+        )
 
     def _without_keys(self, message: str) -> str:
         """What is said to a user and stored, even if a server repeats what it was sent."""
