@@ -5,6 +5,7 @@ Every export holds ``export.json`` (what it is, every file with its digest, the 
 the frozen set, the store and the versions of replicate and pyarrow alone.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -191,8 +192,16 @@ def _content(export: Export, kind: str) -> Any:
     return [
         repr((export.classes, export.images, export.annotation, export.gathering)),
         repr((export.parameters, export.match, export.original, export.n_original, export.notes)),
-        [repr(list(export.tables(name).rows)) for name in names],
+        [_digest(export.tables(name)) for name in names],
     ]
+
+
+def _digest(table: Table) -> str:
+    """The digest of a table's rows in their order, one row held at a time."""
+    digest = hashlib.sha256()
+    for row in table.rows:
+        digest.update(repr(tuple(row)).encode())
+    return digest.hexdigest()
 
 
 def _part(job: Job, kind: str) -> str:

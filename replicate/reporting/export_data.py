@@ -1,8 +1,8 @@
 """What an export of a test set is made from, as plain records; the ``export`` stage fills them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 BYTES = ("prepared", "gathered", "display")
 Bytes = Literal["prepared", "gathered", "display"]
@@ -103,6 +103,42 @@ class Column:
     meaning: str
 
 
+class Rows(Protocol):
+    """Rows that can be gone through again and again: a list, or a question to a database."""
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        """The rows, in the same order every time."""
+        ...
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+
+class Streamed:
+    """Rows that are made each time they are gone through, and are never held all together.
+
+    Args:
+        make: Makes them.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[Sequence[Any]]]) -> None:
+        self._make = make
+        self._count: int | None = None
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        count = 0
+        for row in self._make():
+            count += 1
+            yield row
+        self._count = count
+
+    def __len__(self) -> int:
+        if self._count is None:
+            self._count = sum(1 for _ in self._make())
+        return self._count
+
+
 @dataclass(frozen=True)
 class Table:
     """A table that is published, and what its columns say.
@@ -117,7 +153,7 @@ class Table:
     name: str
     about: str
     columns: tuple[Column, ...]
-    rows: Sequence[Sequence[Any]]
+    rows: Rows
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from replicate.store.takedowns import taken_down
 from replicate.study import Study
 
 SHARD_SIZE = 1000
+_CHUNK = 500  # of ids in one statement
 
 
 @dataclass(frozen=True)
@@ -230,15 +231,16 @@ def _images(
 def _sources(session: Session, images: set[str]) -> dict[tuple[str, str], Candidate]:
     """Where each image was found: for its class, else (class "") for any."""
     found: dict[tuple[str, str], Candidate] = {}
-    rows = session.scalars(
-        select(Candidate)
-        .where(Candidate.status == "ok")
-        .order_by(Candidate.source, Candidate.class_id, Candidate.position, Candidate.source_id)
-    )
-    for row in rows:
-        if row.image_id in images:
-            found.setdefault((row.image_id, row.class_id), row)
-            found.setdefault((row.image_id, ""), row)
+    names = sorted(images)
+    for start in range(0, len(names), _CHUNK):
+        rows = session.scalars(
+            select(Candidate)
+            .where(Candidate.status == "ok", Candidate.image_id.in_(names[start : start + _CHUNK]))
+            .order_by(Candidate.source, Candidate.class_id, Candidate.position, Candidate.source_id)
+        )
+        for row in rows:
+            found.setdefault((str(row.image_id), row.class_id), row)
+            found.setdefault((str(row.image_id), ""), row)
     return found
 
 

@@ -1,16 +1,15 @@
 """The tables that are exported beside a set: votes, selection frequencies, the candidate pool."""
 
-from collections.abc import Callable, Set
-from functools import cache
+from collections.abc import Callable, Iterator, Set
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
 
 from replicate.base.digests import digest_value
-from replicate.reporting.export_data import Column, Licence, Table
+from replicate.reporting.export_data import Column, Licence, Streamed, Table
 from replicate.reporting.export_texts import plain
-from replicate.store.queries import Member, frequencies
+from replicate.store.queries import FREQUENCIES, Member
 from replicate.store.tables import Candidate, DedupDecision
 from replicate.store.takedowns import TAKEN_DOWN
 from replicate.study import Study
@@ -26,6 +25,7 @@ JOIN hits h ON h.hit_key = a.hit_key
 LEFT JOIN counted_votes c ON c.assignment_id = v.assignment_id AND c.slot = v.slot
 ORDER BY v.class_id, v.image_id, v.worker_id, a.assignment_id, v.slot
 """
+_BY_PARTS = {"yield_per": 5000}  # rows of an answer that are held at a time
 VOTE_COLUMNS = (
     Column("image_id", "SHA-256 of the image's file as it was gathered."),
     Column("class_id", "The class that was asked for."),
@@ -94,29 +94,31 @@ def tables(
 
     @cache
     def table(name: str) -> Table:
-        with study.session() as session:
-            if name == "votes":
-                return _votes(session, members, gone)
-            if name == "pool":
-                return _pool(session, members, gone, licence)
+        if name == "votes":
+            about = "One vote of the study: on candidates, on original images and on controls."
+            return Table(name, about, VOTE_COLUMNS, Streamed(lambda: _votes(study, members, gone)))
+        if name == "pool":
+            rows = Streamed(lambda: _pool(study, members, gone, licence))
+            return Table(name, "One image proposed for one class.", POOL_COLUMNS, rows)
         return _frequencies(study, members, gone)
 
     return table
 
 
-def _votes(session: Session, members: Set[Member], gone: Set[str]) -> Table:
-    rows = [
-        [
-            row.image_id, row.class_id, Member(row.image_id, row.class_id) in members, row.role,
-            row.worker_id, row.value, bool(row.counted),
-            digest_value(["page", row.assignment_id])[:16], row.expert_round, row.milliseconds,
-            row.seconds, str(row.submitted_at or "")[:10], bool(row.simulated),
-        ]
-        for row in session.execute(text(_VOTES))
-        if row.image_id not in gone
-    ]  # fmt: skip
-    about = "One vote of the study: on candidates, on original images and on controls."
-    return Table("votes", about, VOTE_COLUMNS, rows)
+def _votes(study: Study, members: Set[Member], gone: Set[str]) -> Iterator[list[Any]]:
+    @lru_cache
+    def page(assignment_id: str) -> str:
+        return digest_value(["page", assignment_id])[:16]
+
+    with study.session() as session:
+        for row in session.execute(text(_VOTES), execution_options=_BY_PARTS):
+            if row.image_id not in gone:
+                yield [
+                    row.image_id, row.class_id, Member(row.image_id, row.class_id) in members,
+                    row.role, row.worker_id, row.value, bool(row.counted),
+                    page(row.assignment_id), row.expert_round, row.milliseconds, row.seconds,
+                    str(row.submitted_at or "")[:10], bool(row.simulated),
+                ]  # fmt: skip
 
 
 def _frequencies(study: Study, members: Set[Member], gone: Set[str]) -> Table:
@@ -138,46 +140,53 @@ def _frequencies(study: Study, members: Set[Member], gone: Set[str]) -> Table:
 
 
 def _pool(
-    session: Session,
+    study: Study,
     members: Set[Member],
     gone: Set[str],
     licence: Callable[[str, str | None], Licence],
-) -> Table:
-    votes = {(row.image_id, row.class_id): row for row in frequencies(session)}
-    decisions = {
-        (row.image_id, row.class_id): row for row in session.scalars(select(DedupDecision))
-    }
-    found = session.scalars(
-        select(Candidate).order_by(Candidate.class_id, Candidate.source, Candidate.position,
-                                   Candidate.source_id)
+) -> Iterator[list[Any]]:
+    found = (
+        select(
+            Candidate.class_id, Candidate.image_id, Candidate.source, Candidate.source_id,
+            Candidate.position, Candidate.status, Candidate.reason, Candidate.title,
+            Candidate.owner, Candidate.licence, Candidate.uploaded, Candidate.taken,
+            Candidate.page_url, Candidate.url, DedupDecision.keep,
+            DedupDecision.reason.label("why"), DedupDecision.because_of,
+            FREQUENCIES.c.selected, FREQUENCIES.c.shown,
+        )
+        .outerjoin(
+            DedupDecision,
+            (DedupDecision.image_id == Candidate.image_id)
+            & (DedupDecision.class_id == Candidate.class_id),
+        )
+        .outerjoin(
+            FREQUENCIES,
+            (FREQUENCIES.c.image_id == Candidate.image_id)
+            & (FREQUENCIES.c.class_id == Candidate.class_id),
+        )
+        .order_by(
+            Candidate.class_id, Candidate.source, Candidate.position, Candidate.source_id
+        )
     )  # fmt: skip
-    rows = [
-        _candidate(row, members, gone, decisions, votes, licence)
-        for row in found
-        if row.image_id not in gone and row.status != TAKEN_DOWN
-    ]
-    return Table("pool", "One image proposed for one class.", POOL_COLUMNS, rows)
+    with study.session() as session:
+        for row in session.execute(found, execution_options=_BY_PARTS):
+            if row.image_id not in gone and row.status != TAKEN_DOWN:
+                yield _candidate(row, members, gone, licence)
 
 
 def _candidate(
-    row: Candidate,
+    row: Any,
     members: Set[Member],
     gone: Set[str],
-    decisions: dict[tuple[str, str], DedupDecision],
-    votes: dict[tuple[str, str], Any],
     licence: Callable[[str, str | None], Licence],
 ) -> list[Any]:
-    key = (row.image_id or "", row.class_id)
-    decided, voted = decisions.get(key), votes.get(key)
     why = None
-    if decided is not None and not decided.keep:
-        because_of = decided.because_of if decided.because_of not in gone else None
-        why = f"{decided.reason} {because_of or ''}".strip()
+    if row.keep is False:
+        because_of = row.because_of if row.because_of not in gone else None
+        why = f"{row.why} {because_of or ''}".strip()
     return [
-        row.class_id, row.image_id, Member(*key) in members, row.source, row.source_id,
-        row.position, row.status, row.reason, decided.keep if decided else None, why,
-        voted.selected if voted else None, voted.shown if voted else None,
-        plain(row.title or ""), plain(row.owner or ""),
-        licence(row.source, row.licence).name, row.uploaded, row.taken, row.page_url,
-        row.url,
+        row.class_id, row.image_id, Member(row.image_id or "", row.class_id) in members,
+        row.source, row.source_id, row.position, row.status, row.reason, row.keep, why,
+        row.selected, row.shown, plain(row.title or ""), plain(row.owner or ""),
+        licence(row.source, row.licence).name, row.uploaded, row.taken, row.page_url, row.url,
     ]  # fmt: skip

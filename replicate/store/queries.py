@@ -19,7 +19,7 @@ from replicate.store.tables import (
 )
 from replicate.store.takedowns import TAKEN_DOWN, taken_down
 
-_FREQUENCIES = table(
+FREQUENCIES = table(
     "selection_frequencies",
     column("image_id"),
     column("class_id"),
@@ -161,7 +161,7 @@ def accepted(session: Session) -> set[Member]:
 def frequencies(session: Session) -> list[Frequency]:
     """Selection counts of every (image, class) with a vote that counts; sorted."""
     rows = session.execute(
-        select(_FREQUENCIES).order_by(_FREQUENCIES.c.image_id, _FREQUENCIES.c.class_id)
+        select(FREQUENCIES).order_by(FREQUENCIES.c.image_id, FREQUENCIES.c.class_id)
     ).all()
     return [Frequency(r.image_id, r.class_id, int(r.selected), int(r.shown)) for r in rows]
 
