@@ -14,21 +14,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
 from replicate.base.images import decode
 from replicate.duplicates.calibrate import Calibration, calibrate, tightened
-from replicate.duplicates.clusters import Drop, Edge, resolve
-from replicate.duplicates.confirm import DIFFERENT, SURE, Thresholds, confirm
+from replicate.duplicates.clusters import Drop, resolve
+from replicate.duplicates.confirm import DIFFERENT, Thresholds, confirm
 from replicate.duplicates.edits import posted_again
 from replicate.duplicates.search import Pairs, pairs_among, pairs_within
 from replicate.pipeline.model import DedupConfig
 from replicate.sources.prepare import prepare
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.dedup_hashes import load, one_size, stored_hashes
+from replicate.stages.dedup_reviews import Row, decided_otherwise, edges, said_same
+from replicate.stages.reviewed import pair_verdicts
 from replicate.store.queries import Member, gathered, prepared_ids, set_members
+from replicate.store.reviews import Pair
 from replicate.store.tables import DedupDecision, DuplicatePair
 from replicate.store.takedowns import taken_down
 from replicate.study import Study
@@ -37,6 +40,7 @@ Pixels = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
 _SET_NAMES = {"test": "original", "train": "train"}
+_CHUNK = 500  # ids in one statement
 _PLANTED = 200  # near-duplicates planted to calibrate the threshold
 _NO_DOUBT = Thresholds(1.0, 1.0)
 
@@ -60,6 +64,9 @@ class _Todo:
         kept: Images that were kept before.
         references: Image id to the name of the first reference set that holds it.
         prepared: Image id to the digest of the prepared bytes.
+        verdicts: What reviewers say of pairs.
+        same: The stored pairs that they call the same.
+        again: Candidates that were decided about otherwise before reviewers said this.
     """
 
     candidates: list[Member]
@@ -67,6 +74,9 @@ class _Todo:
     kept: frozenset[str]
     references: dict[str, str]
     prepared: dict[str, str]
+    verdicts: dict[Pair, str]
+    same: list[Row]
+    again: set[str]
 
 
 @stage("dedup")
@@ -89,22 +99,18 @@ def dedup(context: Context) -> Tally:
     context.progress("confirming near-duplicates")
     calibrations = _calibrations(study, config, first if len(references) > 1 else second, second)
     rows = _pairs(first, second, todo, config, calibrations)
-    edges = [
-        Edge(
-            row["reference_id"],
-            row["candidate_id"],
-            row["reference_set"] != "candidates",
-            row["pixel_distance"],
-        )
-        for row in rows
-        if row["verdict"] == SURE
-    ]
+    joined = edges([*rows, *todo.same], todo.verdicts)
     pool = [(member.image_id, member.class_id) for member in todo.candidates]
-    drops = {drop.image_id: drop for drop in resolve(pool, edges, todo.kept)}
+    drops = {drop.image_id: drop for drop in resolve(pool, joined, todo.kept)}
     with study.session() as session:
+        _forget(session, todo.again)
         _store(session, rows, todo.new, drops)
     tally.details = _details(rows, todo.new, drops, calibrations)
     tally.notes = _notes(tally.details)
+    if todo.again:
+        tally.notes.append(
+            f"{len(todo.again)} candidates were decided about again: reviewers say otherwise."
+        )
     return tally
 
 
@@ -124,7 +130,11 @@ def _todo(session: Session, study: Study, config: DedupConfig) -> _Todo:
     rows = session.execute(
         select(DedupDecision.image_id, DedupDecision.class_id, DedupDecision.keep)
     ).all()
-    decided = {(row.image_id, row.class_id) for row in rows}
+    verdicts = pair_verdicts(session, study)
+    used = frozenset({"candidates", *(_SET_NAMES[name] for name in config.references)})
+    there = {member.image_id for member in candidates}
+    again = decided_otherwise(session, verdicts, used, there)
+    decided = {(row.image_id, row.class_id) for row in rows if row.image_id not in again}
     references: dict[str, str] = {}
     for name in config.references:
         for member in set_members(session, _SET_NAMES[name]):
@@ -133,9 +143,12 @@ def _todo(session: Session, study: Study, config: DedupConfig) -> _Todo:
     return _Todo(
         candidates=candidates,
         new=[item for item in candidates if (item.image_id, item.class_id) not in decided],
-        kept=frozenset(row.image_id for row in rows if row.keep),
+        kept=frozenset(row.image_id for row in rows if row.keep and row.image_id not in again),
         references=references,
         prepared=prepared,
+        verdicts=verdicts,
+        same=said_same(session, verdicts, references, there),
+        again=again,
     )
 
 
@@ -240,6 +253,13 @@ def _rows(
         }
         for i in kept
     ]
+
+
+def _forget(session: Session, image_ids: set[str]) -> None:
+    ordered = sorted(image_ids)
+    for start in range(0, len(ordered), _CHUNK):
+        chunk = ordered[start : start + _CHUNK]
+        session.execute(delete(DedupDecision).where(DedupDecision.image_id.in_(chunk)))
 
 
 def _store(
