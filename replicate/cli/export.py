@@ -22,7 +22,21 @@ FORMATS = {
     "pool": "the candidate pool, without pixels",
     "all": "each of these, in a folder of its own",
 }
-_LIST = "\n".join(f"  {name:12} {about}" for name, about in FORMATS.items())
+_HELP = "\n".join(
+    [
+        "Write a frozen test set into the folder OUT, for others to load and to check.",
+        "",
+        "FORMAT is one of:",
+        "",
+        "\b",
+        *(f"  {name:12} {about}" for name, about in FORMATS.items()),
+        "",
+        "SET is its name (the newest revision), or name-revision. OUT appears whole or not at all;",
+        "where it holds the same export, it is checked and left alone. Images that were taken down",
+        "since the set was frozen, or are reported as unsafe, are left out (exit code 3).",
+        "`replicate verify OUT` checks it later.",
+    ]
+)
 
 
 @click.command(
@@ -31,17 +45,7 @@ _LIST = "\n".join(f"  {name:12} {about}" for name, about in FORMATS.items())
         "replicate export huggingface matched-1 matched-hub --bytes gathered",
         "replicate export all top top-all --json",
     ),
-    help=f"""Write a frozen test set into the folder OUT, for others to load and to check.
-
-    FORMAT is one of:
-
-    \b
-{_LIST}
-
-    SET is its name (the newest revision), or name-revision. OUT appears whole or not at all;
-    where it holds the same export, it is checked and left alone. Images that were taken down
-    since the set was frozen are left out (exit code 3). `replicate verify OUT` checks it later.
-    """,
+    help=_HELP,
 )
 @click.argument("kind", metavar="FORMAT", type=click.Choice(list(FORMATS)))
 @click.argument("set_name", metavar="SET")

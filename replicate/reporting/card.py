@@ -10,6 +10,7 @@ from replicate.reporting.export_parquet import SPLIT, class_names
 from replicate.reporting.export_texts import (
     bibtex,
     left_out_lines,
+    licence_notes,
     licences,
     table_lines,
     warnings,
@@ -47,7 +48,8 @@ def card(export: Export, tables: Sequence[Table]) -> str:
         [
             "Each image is under its owner's licence: "
             + ", ".join(f"{item.name} ({n})" for item, n in licences(export.images).items())
-            + ". `ATTRIBUTION.md` and `attribution.csv` name every owner."
+            + ". `ATTRIBUTION.md` and `attribution.csv` name every owner.",
+            *licence_notes(export),
         ],
     )
     lines += [

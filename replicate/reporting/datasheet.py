@@ -3,7 +3,12 @@
 from replicate.reporting import export_words as words
 from replicate.reporting.datasheet_questions import SECTIONS
 from replicate.reporting.export_data import Export
-from replicate.reporting.export_texts import left_out_lines, licences, warnings
+from replicate.reporting.export_texts import (
+    left_out_lines,
+    licence_notes,
+    licences,
+    warnings,
+)
 
 OPEN = "**Open.** The study does not know this; whoever publishes the set has to answer it."
 _HINTS = {
@@ -147,7 +152,7 @@ def _rest(export: Export) -> dict[str, str]:
         if terms
         else "",
         "restrictions": "The owners' licences, as `attribution.csv` gives them; some may forbid "
-        "commercial use or changes.",
+        "commercial use or changes. " + " ".join(licence_notes(export)),
         "erratum": "A frozen set never changes; errors are mended in a new revision.",
         "updates": "Not this revision. Images are taken down on request: exports made afterwards "
         "leave them out and say so. " + " ".join(left_out_lines(export)),

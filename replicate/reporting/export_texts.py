@@ -22,6 +22,7 @@ _REASONS = {
     "taken_down": "taken down after the set was frozen",
     "reported_unsafe": "reported as unsafe, and not looked at since",
 }
+_CLOSED = ("all rights reserved", "unknown")
 ATTRIBUTION_COLUMNS = (
     Column("position", "Place in the frozen set, from 0."),
     Column("image_id", "SHA-256 of the file as it was gathered."),
@@ -165,6 +166,8 @@ def readme(export: Export, kind: str, tables: Sequence[Table]) -> str:
         f"- Frozen: {export.frozen_at or 'no'}",
         "",
     ]
+    if kind == "all":
+        lines += ["Each folder here is an export of its own, and can be passed on alone.", ""]
     if kind in LOADING:
         lines += ["## Load it", "", LOADING[kind].replace("{here}", "."), ""]
     lines += [
@@ -177,7 +180,7 @@ def readme(export: Export, kind: str, tables: Sequence[Table]) -> str:
         "## Cite it",
         "",
         "See `CITATION.md`."
-        + (" Whose the images are: `ATTRIBUTION.md`." if kind != "datasheet" else ""),
+        + (" Whose the images are: `ATTRIBUTION.md`." if kind in (*LOADING, "attribution") else ""),
         "",
     ]
     for table in tables:
@@ -233,7 +236,7 @@ def attribution(export: Export) -> str:
     ]
     for licence, count in licences(export.images).items():
         lines.append(f"| {_link(licence.name, licence.url)} | {count} |")
-    lines += ["", "## The images", ""]
+    lines += ["", *(f"{note}\n" for note in licence_notes(export)), "## The images", ""]
     for image in export.images:
         title = _escape(image.title) or "untitled"
         owner = _escape(image.owner) or "owner unknown"
@@ -242,6 +245,25 @@ def attribution(export: Export) -> str:
             f"{_link(image.licence.name, image.licence.url)}"
         )
     return "\n".join([*lines, ""])
+
+
+def licence_notes(export: Export) -> list[str]:
+    """What the owners' licences may not allow of this export, a sentence each."""
+    found = []
+    closed = sum(image.licence.name.lower() in _CLOSED for image in export.images)
+    if closed:
+        found.append(
+            f"{closed} of the images have all rights reserved, or no known licence: publishing "
+            "them may need their owners' permission."
+        )
+    unchanged = sum("-ND" in image.licence.name for image in export.images)
+    if unchanged and export.which_bytes != "gathered":
+        found.append(
+            f"{unchanged} of the images are under licences that allow no changed copies to be "
+            "shared (ND), and the bytes published here are changed ones; those as they were "
+            "gathered: `replicate export --bytes gathered`."
+        )
+    return found
 
 
 def licences(images: Sequence[ExportImage]) -> Mapping[Licence, int]:

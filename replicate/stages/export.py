@@ -22,7 +22,7 @@ from replicate.reporting.export_images import folder_names
 from replicate.sampling.frozen import Frozen
 from replicate.sources import licences
 from replicate.stages.common import Progress, no_progress
-from replicate.stages.export_facts import annotation, gathering
+from replicate.stages.export_facts import annotation, gathering, reviewed
 from replicate.stages.export_tables import tables
 from replicate.stages.freezing import manifest_of
 from replicate.store import queries
@@ -172,6 +172,7 @@ def material(session: Session, study: Study, row: TestSet, bytes_: Bytes) -> Exp
         seed=study.seed,
         versions=drawn.get("versions") or frozen.record["versions"],
         read=stores[bytes_].get,
+        notes=(reviewed(session, images),),
         tables=tables(study, frozenset(members), gone, licence),
     )
 

@@ -12,9 +12,11 @@ from replicate.analysis.votes import intraclass_correlation
 from replicate.base.errors import PipelineError
 from replicate.pipeline import Pipeline, parse_pipeline
 from replicate.reporting.export_data import Annotation, ExportImage, Gathering
+from replicate.reporting.export_words import several
 from replicate.sources.licences import licence
 from replicate.stages.freezing import drawn_from
 from replicate.stages.ledger import sums
+from replicate.store import reviews
 from replicate.store.queries import frequencies, pool
 from replicate.store.rules import outcome
 from replicate.store.tables import Assignment, Batch, Hit, Run, TestSet
@@ -139,6 +141,21 @@ def gathering(session: Session, study: Study, row: TestSet) -> Gathering:
         dropped=near["dropped"],
         dedup=how,
         pool=drawn["pool"]["images"],
+    )
+
+
+def reviewed(session: Session, images: Sequence[ExportImage]) -> str:
+    """How many of the images were looked at by reviewers, and what they said, in a sentence."""
+    histories = reviews.item_histories(session)
+    mine = [histories.get((image.image_id, image.class_id)) for image in images]
+    verdicts = [history.verdicts for history in mine if history and history.verdicts]
+    if not verdicts:
+        return "Nobody has reviewed the set's images, beyond the votes."
+    people = {name for history in mine if history for name in history.latest}
+    doubted = sum(any(verdict != reviews.OK for verdict in each) for each in verdicts)
+    return (
+        f"{several(len(people), 'reviewer')} looked at {len(verdicts)} of the "
+        f"{several(len(images), 'image')}; about {doubted} of them somebody had a doubt."
     )
 
 

@@ -21,7 +21,7 @@ from replicate.pipeline import pipeline_digest
 from replicate.sampling.frozen import Frozen, counts, from_text
 from replicate.sampling.manifest import Manifest
 from replicate.stages.common import library_versions
-from replicate.store import queries
+from replicate.store import queries, reviews
 from replicate.store.rules import outcome
 from replicate.store.tables import (
     Assignment,
@@ -160,6 +160,7 @@ def drawn_from(session: Session, study: Study, now: datetime) -> dict[str, Any]:
         "pool": {"images": len(pool), "digest": queries.members_digest(pool)},
         "original": {"images": len(original), "digest": queries.members_digest(original)},
         "votes": _votes(session),
+        "reviews": _reviews(session),
     }
 
 
@@ -234,6 +235,15 @@ def _near_duplicates(session: Session, study: Study) -> dict[str, Any]:
         "dropped": dict(sorted(dropped.items())),
         "digest": digest_rows(list(row) for row in rows),
     }
+
+
+def _reviews(session: Session) -> dict[str, Any]:
+    said = [
+        [*item, given.verdict, sorted(given.flags)]
+        for item, history in reviews.item_histories(session).items()
+        for given in history.standing
+    ]
+    return {"judgements": len(said), "digest": digest_rows(said)}
 
 
 def _votes(session: Session) -> dict[str, Any]:

@@ -19,13 +19,16 @@ from replicate.base.digests import digest_value
 from replicate.base.errors import GuardError, MissingError, ReplicateError, UsageError
 from replicate.cli.export import FORMATS
 from replicate.reporting.export import KINDS
+from replicate.reporting.export_data import Licence
 from replicate.reporting.export_folder import json_text
 from replicate.reporting.export_images import folder_names
-from replicate.reporting.export_texts import lost_classes
+from replicate.reporting.export_texts import licence_notes, lost_classes
 from replicate.stages import export as stage
 from replicate.stages.export import export, find_set, material
 from replicate.stages.verify import verify
 from replicate.store.ethics_tables import SafetyFlag, Takedown
+from replicate.store.review_tables import SetReview
+from replicate.store.reviews import Given, add_review
 from replicate.store.safety import REVIEWER, report_unsafe
 from replicate.store.takedowns import IMAGE, enter
 from replicate.study import Study
@@ -400,6 +403,39 @@ def test_licences_are_named_with_their_texts(whole: Path) -> None:
     assert (
         "| [CC BY-NC-SA 2.0](https://creativecommons.org/licenses/by-nc-sa/2.0/) | 10 |" in credits
     )
+    assert "10 of the images have all rights reserved" in credits
+    assert "licences that allow no changed copies" not in credits
     assert {row["licence"] for row in rows(whole / "attribution" / "attribution.csv")} == {
         "All rights reserved", "CC BY-NC-SA 2.0", "CC BY-NC 2.0"
     }  # fmt: skip
+
+
+def test_what_reviewers_said_is_told(study: Study) -> None:
+    def said() -> str:
+        with study.session() as session:
+            return material(session, study, find_set(session, study, "top"), "prepared").notes[0]
+
+    assert said().startswith("Nobody has reviewed")
+    with study.session() as session:
+        row = find_set(session, study, "top")
+        images = material(session, study, row, "prepared").images[:3]
+        for number, image in enumerate(images):
+            verdict = "exclude" if number == 0 else "ok"
+            flags = ("ambiguous",) if number == 0 else ()
+            given = Given("ada", verdict, NOW, flags)
+            add_review(session, (image.image_id, image.class_id), given, "top", 1)
+    try:
+        assert said().startswith("1 reviewer looked at 3 of the 30 images; about 1 of them")
+    finally:
+        with study.session() as session:
+            session.execute(delete(SetReview))
+
+
+def test_changed_copies_under_licences_without_changes_are_pointed_out(study: Study) -> None:
+    with study.session() as session:
+        found = material(session, study, find_set(session, study, "top"), "prepared")
+    strict = Licence("3", "CC BY-NC-ND 2.0", "")
+    images = tuple(replace(image, licence=strict) for image in found.images[:4])
+    changed = replace(found, images=images)
+    assert "4 of the images are under licences that allow no" in licence_notes(changed)[0]
+    assert licence_notes(replace(changed, which_bytes="gathered")) == []

@@ -62,7 +62,7 @@ def test_the_manifest_says_what_the_set_holds_and_came_from(study: Study) -> Non
     origin = record["drawn_from"]
     assert origin["seed"] == 7 and origin["pipeline"] == study.loaded.text
     assert origin["original"]["images"] == 120 and len(origin["original"]["digest"]) == 64
-    assert {"candidates", "near_duplicates", "pool", "votes", "versions"} <= set(origin)
+    assert {"candidates", "near_duplicates", "pool", "votes", "versions", "reviews"} <= set(origin)
     # The file is the store's text, and is written again as it was.
     digest = sha256_file(path)
     path.unlink()
