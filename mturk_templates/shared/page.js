@@ -41,9 +41,10 @@ const tiles = items.map((item, place) => {
   button.setAttribute("aria-label", image.alt + ": " + words.enlarge);
   (image.closest(".frame") || item).append(button);
   const tile = { item, image, id: image.dataset.slot, button, name: image.alt,
-    box: item.querySelector("[name=selected]"), flag: item.querySelector("[name=broken]") };
+    box: item.querySelector("[name=selected]"), flag: item.querySelector("[name=broken]"), report: item.querySelector("[name=unsafe]") };
   button.addEventListener("click", () => enlarge(place));
   tile.flag.addEventListener("change", () => { flagged(tile); });
+  if (tile.report) tile.report.addEventListener("change", () => changed());
   return tile;
 });
 const checked = (name) => tiles.filter((t) => t[name] && t[name].checked).map((t) => t.id).sort();
@@ -54,16 +55,19 @@ function ticked(id) { times[id] = spent(); }
 // key, `page.go(place)` moves the focus to an image.
 const page = { show() {} };
 function state() {
-  return { version: 1, ...page.state(), broken: checked("flag"), order: tiles.map((t) => t.id), times, dwell: spent() };
+  const unsafe = checked("report");
+  return { version: 1, ...page.state(), broken: checked("flag"), ...(unsafe.length && { unsafe }), order: tiles.map((t) => t.id), times, dwell: spent() };
 }
 function changed() { say(""); warned = false; show(); save(); }
 function flagged(tile) { page.flagged(tile); ticked(tile.id); changed(); }
 function flag(tile) { tile.flag.checked = !tile.flag.checked; flagged(tile); }
+function report(tile) { if (tile.report) { tile.report.checked = !tile.report.checked; changed(); } }
 function show() {
   page.show();
-  const tile = tiles[here], on = tile.flag.checked;
+  const tile = tiles[here], on = tile.flag.checked, told = tile.report && tile.report.checked;
   byId("zoom-broken").setAttribute("aria-pressed", on);
-  byId("zoom-name").textContent = tile.name + (on ? ", " + words.is_broken : tile.box && tile.box.checked ? ", " + words.selected : "");
+  byId("zoom-report").setAttribute("aria-pressed", !!told);
+  byId("zoom-name").textContent = tile.name + (on ? ", " + words.is_broken : tile.box && tile.box.checked ? ", " + words.selected : "") + (told ? ", " + words.is_reported : "");
 }
 
 // What is done so far is kept, by the server if it offers to, and by this browser if it may.
@@ -82,7 +86,10 @@ function restore() {
   let old = null;
   try { old = JSON.parse(kept ? kept.textContent : "null") || JSON.parse(localStorage.getItem(store)); } catch (e) { /* none */ }
   if (!old || !old.state) return;
-  for (const t of tiles) t.flag.checked = old.state.broken.includes(t.id);
+  for (const t of tiles) {
+    t.flag.checked = old.state.broken.includes(t.id);
+    if (t.report) t.report.checked = (old.state.unsafe || []).includes(t.id);
+  }
   page.restore(old.state);
   times = old.state.times || {};
   opened -= old.spent || 0;
@@ -103,7 +110,7 @@ function enlarge(place) {
 zoom.addEventListener("close", () => page.go(shown));
 zoom.addEventListener("click", (event) => { if (event.target === zoom || event.detail) zoom.focus(); });
 for (const [id, act] of [["previous", () => enlarge(here - 1)], ["next", () => enlarge(here + 1)],
-  ["broken", () => flag(tiles[here])], ["close", () => zoom.close()]]) byId("zoom-" + id).addEventListener("click", act);
+  ["broken", () => flag(tiles[here])], ["report", () => report(tiles[here])], ["close", () => zoom.close()]]) byId("zoom-" + id).addEventListener("click", act);
 
 function columns() {
   const top = tiles[0].item.offsetTop;
@@ -121,6 +128,7 @@ document.addEventListener("keydown", (event) => {
   if (large && name in moves) enlarge(moves[name]());
   else if (large && name === "Enter" && !onButton) zoom.close();
   else if (name === "b" && (large || list.contains(event.target))) flag(tiles[here]);
+  else if (name === "r" && (large || list.contains(event.target))) report(tiles[here]);
   else if (!page.key(name, event, large, onButton)) return;
   event.preventDefault();
 });

@@ -239,3 +239,31 @@ def test_a_question_cannot_reach_our_pages(chromium: Any, work: Work) -> None:
         ".then(done, e => done(e.name))"
     )
     assert fetched == "TypeError"
+
+
+def test_an_image_is_reported(chromium: Any, work: Work, screenshots: Path) -> None:
+    from selenium.webdriver import Keys
+
+    order = start(chromium, work)
+    flag = tile(chromium, order[1]).find_element("css selector", ".report input")
+    assert flag.accessible_name == "Image 2: Report"
+    tile(chromium, order[1]).find_element("css selector", ".report").click()
+    tile(chromium, order[4]).find_element("css selector", "label").click()
+    assert css(chromium, "#count").text == "1 of 48 selected, 1 reported"
+    press(chromium, "r")  # the image in focus, which stays selected
+    press(chromium, Keys.ENTER)
+    assert css(chromium, "#zoom-name").text == "Image 5, selected, reported"
+    assert css(chromium, "#zoom-report").get_attribute("aria-pressed") == "true"
+    chromium.save_screenshot(str(screenshots / "reported.png"))
+    press(chromium, Keys.ARROW_RIGHT)
+    css(chromium, "#zoom-report").click()
+    css(chromium, "#zoom-report").click()  # taken back
+    press(chromium, Keys.ESCAPE)
+    assert css(chromium, "#count").text == "1 of 48 selected, 2 reported"
+    chromium.execute_script("scrollTo(0, 0)")
+    chromium.save_screenshot(str(screenshots / "reported-page.png"))
+    finish(chromium)
+    answer = work.answer()
+    assert answer["unsafe"] == sorted([order[1], order[4]])
+    assert answer["selected"] == [order[4]]
+    assert work.votes() == {"yes": [order[4]], "no": sorted(set(order) - {order[4]})}

@@ -35,6 +35,8 @@ def test_images_are_selected(plain_chromium: Any, work: Work, screenshots: Path)
     for slot in order[0], order[9]:
         tile(driver, slot).find_element("css selector", ".pick").click()
     tile(driver, order[3]).find_element("css selector", ".flag").click()
+    for slot in order[3], order[9]:
+        tile(driver, slot).find_element("css selector", ".report").click()
     driver.save_screenshot(str(screenshots / "without-scripts.png"))
     css(driver, "#send").click()
     wait(lambda: "Your answer is stored" in driver.page_source)
@@ -45,6 +47,7 @@ def test_images_are_selected(plain_chromium: Any, work: Work, screenshots: Path)
     }
     answer = parse_answer(work.xml())
     assert list(answer.order) == order
+    assert answer.unsafe == (order[3], order[9])
     assert (answer.times, answer.dwell) == ({}, None)
 
 

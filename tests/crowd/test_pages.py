@@ -83,7 +83,7 @@ def test_a_full_page_fits_and_a_huge_one_is_refused(displays):
     text = PageText("c", "x", "Which show")
     (full,) = compose("c", ids[:42], ids[42:45], ids[45:48], seed=1)
     where = dict.fromkeys(ids, "f" * 64)
-    assert len(html_question(render_page(full, text, where)).encode()) < 45_000
+    assert len(html_question(render_page(full, text, where)).encode()) < 53_000
     (huge,) = compose("c", ids, [], [], seed=1, numbers=Numbers(400, 0, 0))
     with pytest.raises(UsageError, match=r"65,535") as caught:
         html_question(render_page(huge, text, where))
