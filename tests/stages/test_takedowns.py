@@ -224,7 +224,7 @@ def test_files_are_deleted_but_not_what_another_image_needs(lab):
 
 def test_the_running_crowd_server_forgets_a_deleted_copy(lab):
     publish(lab.context(confirm_cost=TOTAL))
-    from replicate.crowdserver.images import Pictures
+    from replicate.web.pictures import Pictures
 
     victim = sorted(_pool(lab))[0]
     with lab.study.session() as session:
