@@ -82,9 +82,10 @@ def flickr(
 )
 @SEED
 @PER_CLASS
-def photos(folder: Path, number: int, seed: int, per_class: int | None) -> None:
+@click.option("--drawn", is_flag=True, help="A table only: pictures are drawn on demand.")
+def photos(folder: Path, number: int, seed: int, per_class: int | None, drawn: bool) -> None:
     """Make a folder of photos of digits for the local Flickr, with planted faults."""
     from replicate.sandbox.photos import ensure_photos
 
-    ensure_photos(folder, seed, number, per_class)
+    ensure_photos(folder, seed, number, per_class, drawn)
     click.echo(folder)

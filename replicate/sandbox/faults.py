@@ -26,6 +26,8 @@ class FaultPlan:
         api_106: Searches answered with error 106, Write operation failed.
         api_201: Searches answered with error 201.
         api_0: Searches answered with error 0.
+        api_slow: Searches that take `slow_seconds`.
+        api_cut: Searches whose connection closes half-way.
         image_429: Images answered 429 with ``Retry-After``.
         image_500: Images answered 500.
         image_cut: Images whose connection closes half-way.
@@ -33,6 +35,7 @@ class FaultPlan:
         repeats: How often one request fails before it is answered.
         retry_after: Seconds that 429 asks to wait.
         slow_seconds: How long a slow answer takes.
+        totals: By what share the totals of searches may be off.
     """
 
     seed: int = 0
@@ -42,6 +45,8 @@ class FaultPlan:
     api_106: float = 0.0
     api_201: float = 0.0
     api_0: float = 0.0
+    api_slow: float = 0.0
+    api_cut: float = 0.0
     image_429: float = 0.0
     image_500: float = 0.0
     image_cut: float = 0.0
@@ -49,6 +54,7 @@ class FaultPlan:
     repeats: int = 1
     retry_after: int = 1
     slow_seconds: float = 2.0
+    totals: float = 0.05
 
     @classmethod
     def read(cls, path: Path) -> "FaultPlan":

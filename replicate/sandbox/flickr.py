@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from replicate.sandbox.photo_index import PhotoIndex
+    from replicate.sandbox.photo_index import PhotoIndex, StoredPhoto
 
 SANDBOX_KEY = "sandbox-key"
 SANDBOX_SECRET = "sandbox-secret"
@@ -111,27 +111,28 @@ class _Site:
             return _too_many(self._faults.plan.retry_after)
         if fault == "500":
             return PlainTextResponse("Internal Server Error", status_code=500)
+        if fault == "slow":
+            await asyncio.sleep(self._faults.plan.slow_seconds)
         try:
-            if fault is not None:
+            if fault in _FAULT_CODES:
                 raise ApiError(*_FAULT_CODES[fault])
             if _key(arguments, request.headers.get("authorization", "")) != SANDBOX_KEY:
                 raise ApiError(100, "Invalid API Key (Key has invalid format)")
             if arguments.get("method") != "flickr.photos.search":
                 raise ApiError(112, f'Method "{arguments.get("method", "")}" not found')
             base = f"{request.url.scheme}://{request.url.netloc}"
-            answer = search_answer(self._index.search(arguments), arguments, base)
+            found = self._index.search(arguments, self._faults.plan.totals)
+            answer = search_answer(found, arguments, base)
         except ApiError as error:
             answer = failure(error)
-        return _formatted(answer, arguments)
+        response = _formatted(answer, arguments)
+        if fault == "cut":
+            return _cut(bytes(response.body), response.media_type)
+        return response
 
     async def photo(self, request: "Request") -> "Response":
         """One photo, at its original size or smaller."""
-        from starlette.responses import (
-            PlainTextResponse,
-            RedirectResponse,
-            Response,
-            StreamingResponse,
-        )
+        from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
         from replicate.sandbox.flickr_answers import resized, split_size
 
@@ -146,20 +147,27 @@ class _Site:
             return PlainTextResponse("Internal Server Error", status_code=500)
         if found.status == "placeholder":
             return RedirectResponse(PLACEHOLDER, status_code=302)
-        path = self._index.folder / found.file
-        try:
-            data = path.read_bytes()
-        except OSError:
+        data = self._data(found)
+        if data is None:
             return PlainTextResponse("Not Found", status_code=404)
-        if size is not None:
+        if size is not None and found.status != "drawn":
             data = resized(data, size)
         if fault == "slow":
             await asyncio.sleep(self._faults.plan.slow_seconds)
-        headers = {"content-length": str(len(data))}
         if fault == "cut":
-            cut: Iterator[bytes] = iter([data[: len(data) // 2]])
-            return StreamingResponse(cut, media_type=media_type(data), headers=headers)
+            return _cut(data, media_type(data))
         return Response(data, media_type=media_type(data))
+
+    def _data(self, photo: "StoredPhoto") -> bytes | None:
+        """A photo's file; None if it is not there."""
+        from replicate.sandbox.photo_drawn import drawn
+
+        if photo.status == "drawn":
+            return drawn(photo.id)
+        try:
+            return (self._index.folder / photo.file).read_bytes()
+        except OSError:
+            return None
 
     async def placeholder(self, request: "Request") -> "Response":
         """The picture that stands in for photos that are no more."""
@@ -205,6 +213,14 @@ def _formatted(answer: dict[str, Any], arguments: Mapping[str, str]) -> "Respons
     callback = arguments.get("jsoncallback", "jsonFlickrApi")
     callback = callback if re.fullmatch(r"[\w.]{1,64}", callback) else "jsonFlickrApi"
     return Response(f"{callback}({text})", media_type="application/javascript")
+
+
+def _cut(data: bytes, kind: str | None) -> "Response":
+    """An answer whose connection closes half-way."""
+    from starlette.responses import StreamingResponse
+
+    half: Iterator[bytes] = iter([data[: len(data) // 2]])
+    return StreamingResponse(half, media_type=kind, headers={"content-length": str(len(data))})
 
 
 def _too_many(seconds: int) -> "Response":

@@ -68,7 +68,7 @@ def _photo(photo: StoredPhoto, extras: set[str], base: str) -> dict[str, Any]:
         },
         "owner_name": {"ownername": photo.ownername},
         "tags": {"tags": " ".join(photo.tags)},
-        "media": {"media": "photo", "media_status": "ready"},
+        "media": {"media": photo.media, "media_status": "ready"},
         "o_dims": {"o_width": photo.width, "o_height": photo.height},
     }
     for name in sorted(extras):

@@ -14,6 +14,8 @@ CAP = 4000
 MAX_PER_PAGE = 500
 DEFAULT_PER_PAGE = 100
 MAX_TAGS = 20
+TOTALS = 0.05
+_REMEMBERED = 16
 
 
 class ApiError(Exception):
@@ -32,7 +34,11 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class StoredPhoto:
-    """One photo of the table; see `replicate.sandbox.photos.PhotoRow` for the columns."""
+    """One photo of the table; see `replicate.sandbox.photos.PhotoRow` for the columns.
+
+    A table may also have ``media`` (photo or video), ``safety`` (1 safe, 2 moderate, 3 restricted)
+    and ``content`` (0 photo, 1 screenshot, 2 illustration, 3 virtual).
+    """
 
     id: str
     owner: str
@@ -47,6 +53,9 @@ class StoredPhoto:
     width: int
     height: int
     status: str
+    media: str = "photo"
+    safety: int = 1
+    content: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ class PhotoIndex:
         if len(self.by_id) < len(self.photos):
             raise UsageError(f"An id occurs twice in {folder / 'photos.csv'}.")
         self.by_file = {photo.file: photo for photo in self.photos}
+        self._found: dict[str, list[int]] = {}
         self._by_tag: dict[str, set[int]] = {}
         self._by_word: dict[str, set[int]] = {}
         for place, photo in enumerate(self.photos):
@@ -87,31 +97,43 @@ class PhotoIndex:
             for word in _words(text):
                 self._by_word.setdefault(word, set()).add(place)
 
-    def search(self, arguments: Mapping[str, str]) -> Page:
+    def search(self, arguments: Mapping[str, str], error: float = TOTALS) -> Page:
         """One page of the photos that match, as Flickr pages them.
 
         Arguments that Flickr does not know are ignored, as Flickr does. Only the first 4,000
-        results can be paged through; later pages repeat earlier ones. The total that is claimed
-        is off by up to 5 % when there is more than one page.
+        results can be paged through; later pages repeat earlier ones. Hidden photos count, and
+        leave their place on the page empty.
+
+        Args:
+            arguments: What is asked.
+            error: By what share the total that is claimed may be off when there is more than one
+                page, in [0, 1].
 
         Raises:
             ApiError: 1 (too many tags), 3 (no parameter to search by).
         """
-        found = self._matches(arguments)
+        asked = "&".join(f"{k}={v}" for k, v in sorted(arguments.items()) if k in _CRITERIA)
+        found = self._found.get(asked)
+        if found is None:
+            # The pages of one search come one after the other.
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            found = self._found[asked] = self._matches(arguments)
         size = _number(arguments, "per_page", DEFAULT_PER_PAGE, 1, MAX_PER_PAGE)
         page = _number(arguments, "page", 1, 1, 10**9)
         total = len(found)
         if total > size:
-            asked = "&".join(f"{k}={v}" for k, v in sorted(arguments.items()) if k in _CRITERIA)
-            total = round(total * (0.95 + 0.1 * uniform(0, "claimed total", asked)))
+            total = round(total * (1 - error + 2 * error * uniform(0, "claimed total", asked)))
         real_pages = CAP // size
         shown = page if page <= real_pages else (page - 1) % real_pages + 1
         places = found[: real_pages * size][(shown - 1) * size : shown * size]
-        return Page(page, -(-total // size), size, total, [self.photos[place] for place in places])
+        photos = [self.photos[place] for place in places]
+        shown_photos = [photo for photo in photos if photo.status != "hidden"]
+        return Page(page, -(-total // size), size, total, shown_photos)
 
     def _matches(self, arguments: Mapping[str, str]) -> list[int]:
         given = {name: arguments[name] for name in _CRITERIA if arguments.get(name)}
-        if not given:
+        if not given.keys() - {"media", "safe_search", "content_types", "sort", "tag_mode"}:
             raise ApiError(3, "Parameterless searches have been disabled")
         places: set[int] | None = None
         if tags := [_tag(tag) for tag in given.get("tags", "").split(",") if _tag(tag)]:
@@ -139,7 +161,8 @@ class PhotoIndex:
 
 _CRITERIA = (
     "tags", "tag_mode", "text", "user_id", "min_upload_date", "max_upload_date",
-    "min_taken_date", "max_taken_date", "license", "sort",
+    "min_taken_date", "max_taken_date", "license", "sort", "media", "safe_search",
+    "content_types",
 )  # fmt: skip
 
 
@@ -158,6 +181,9 @@ class _Tests:
         self._any_taken = not {"min_taken_date", "max_taken_date"} & set(given)
         self._licences = {part.strip() for part in given.get("license", "").split(",")} - {""}
         self._owner = given.get("user_id")
+        self._media = given.get("media", "all").removesuffix("s")
+        self._safety = _number(given, "safe_search", 1, 1, 3)
+        self._content = {part.strip() for part in given.get("content_types", "").split(",")} - {""}
 
     def passes(self, photo: StoredPhoto) -> bool:
         return (
@@ -168,6 +194,9 @@ class _Tests:
             )
             and (not self._licences or photo.licence in self._licences)
             and self._owner in (None, photo.owner)
+            and self._media in ("all", photo.media)
+            and photo.safety <= self._safety
+            and (not self._content or str(photo.content) in self._content)
         )
 
 
@@ -228,6 +257,9 @@ def _photo(row: dict[str, str], path: Path, line: int) -> StoredPhoto:
             width=int(row.get("width") or 0),
             height=int(row.get("height") or 0),
             status=row.get("status") or "ok",
+            media=row.get("media") or "photo",
+            safety=int(row.get("safety") or 1),
+            content=int(row.get("content") or 0),
         )
     except ValueError as error:
         raise UsageError(f"{path}, line {line}: {error}") from error

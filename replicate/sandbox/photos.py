@@ -31,6 +31,7 @@ from PIL import Image
 from replicate.base.errors import UsageError
 from replicate.base.files import read_json, write_json
 from replicate.base.randomness import stream
+from replicate.sandbox.photo_drawn import make_drawn
 from replicate.sandbox.photo_texts import describe
 from replicate.sources.digits import counts_to_grey, packed, rows
 
@@ -44,7 +45,8 @@ Grey = npt.NDArray[np.uint8]
 class PhotoRow:
     """One row of ``photos.csv``: what the server knows of a photo.
 
-    ``status`` is ``ok``, ``placeholder`` (redirects to a placeholder picture) or ``gone`` (404).
+    ``status`` is ``ok``, ``placeholder`` (redirects to a placeholder picture), ``gone`` (404),
+    ``hidden`` (counts in totals and is not shown) or ``drawn`` (the server draws a picture).
     ``date_upload`` is in seconds since 1970; ``tags`` are separated by spaces.
     """
 
@@ -75,13 +77,24 @@ class TruthRow:
     origin: str
 
 
-def ensure_photos(out_dir: Path, seed: int, n_photos: int, per_class: int | None = None) -> None:
+def ensure_photos(
+    out_dir: Path, seed: int, n_photos: int, per_class: int | None = None, drawn: bool = False
+) -> None:
     """Make the photos, unless they are there already.
+
+    Args:
+        out_dir: The folder.
+        seed: The study's seed.
+        n_photos: How many photos.
+        per_class: See `make_photos`.
+        drawn: A table only: the server draws a small picture of each when it is asked for.
 
     Raises:
         UsageError: The folder holds other photos.
     """
     recipe = {"version": VERSION, "seed": seed, "photos": n_photos, "per_class": per_class}
+    if drawn:
+        recipe["drawn"] = True
     if (out_dir / "recipe.json").exists():
         if read_json(out_dir / "recipe.json") != recipe:
             raise UsageError(
@@ -97,7 +110,10 @@ def ensure_photos(out_dir: Path, seed: int, n_photos: int, per_class: int | None
     # A run that is killed leaves only the partial folder, which the next one throws away.
     partial = out_dir.with_name(f".{out_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    make_photos(partial, seed, n_photos, per_class)
+    if drawn:
+        make_drawn(partial, seed, n_photos)
+    else:
+        make_photos(partial, seed, n_photos, per_class)
     write_json(partial / "recipe.json", recipe)
     partial.replace(out_dir)
 

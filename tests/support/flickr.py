@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -16,13 +17,33 @@ from replicate.sandbox.photo_index import PhotoIndex
 from replicate.web.serving import bound
 
 
+class Asked:
+    """Counts what was asked of a local Flickr, when it was asked."""
+
+    def __init__(self) -> None:
+        self.searches = self.images = 0
+
+    def wrap(self, app: Any) -> Any:
+        async def counting(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].startswith("/services/"):
+                self.searches += 1
+            else:
+                self.images += 1
+            await app(scope, receive, send)
+
+        return counting
+
+
 @contextmanager
-def local_flickr(photos: Path, faults: FaultPlan | None = None) -> Iterator[str]:
+def local_flickr(
+    photos: Path, faults: FaultPlan | None = None, asked: Asked | None = None
+) -> Iterator[str]:
     """Serve a folder of photos while the block runs; its endpoint."""
+    app = make_app(PhotoIndex(photos), faults)
     with bound("127.0.0.1", 0, "local Flickr") as listener:
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(PhotoIndex(photos), faults),
+                app if asked is None else asked.wrap(app),
                 log_level="critical",
                 access_log=False,
                 lifespan="off",
