@@ -61,6 +61,11 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "__iter__"):
+        # A cell of JSON or Parquet that is a list, of tags for example.
+        return "; ".join(_text(each) for each in value)
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():

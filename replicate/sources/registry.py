@@ -152,18 +152,54 @@ def _flickr(settings: SourceSettings) -> Source:
 
 def _folder(settings: SourceSettings) -> Source:
     from replicate.sources.folder import FolderSource
+    from replicate.sources.table import TableSource
 
-    return FolderSource(settings.needed_path("folder"), settings.per_page)
+    path = settings.needed_path("folder")
+    if settings.metadata is None:
+        return FolderSource(path, settings.per_page)
+    return TableSource(
+        settings.metadata, settings.search, settings.per_page, settings.licences, path
+    )
 
 
 def _table(settings: SourceSettings) -> Source:
     from replicate.sources.table import TableSource
 
-    return TableSource(settings.needed_path("table"), settings.search, settings.per_page)
+    return TableSource(
+        settings.needed_path("table"), settings.search, settings.per_page, settings.licences
+    )
 
 
-BUILT_IN: dict[str, Factory] = {"flickr": _flickr, "folder": _folder, "table": _table}
-BY_CLASS = ("folder", "table")  # of our own, those whose images are filed under a class's id
+def _webdataset(settings: SourceSettings) -> Source:
+    from replicate.sources.webdataset import WebDatasetSource
+
+    return WebDatasetSource(settings.needed_path("webdataset"), settings.search, settings.per_page)
+
+
+BUILT_IN: dict[str, Factory] = {
+    "flickr": _flickr,
+    "folder": _folder,
+    "table": _table,
+    "webdataset": _webdataset,
+}
+
+
+def asked_by_class(name: str, settings: SourceSettings) -> bool:
+    """Whether a source is asked for a class's id too, before its terms.
+
+    Of our own this is known without opening them: a plan reads no table and needs no keys.
+
+    Raises:
+        PipelineError: There is no such source, or it needs a setting.
+        UsageError: What another package's source is to read is wrong.
+        MissingError: Another package's source lacks something.
+    """
+    if name == "folder":
+        return settings.metadata is None
+    if name in BUILT_IN:
+        return name != "flickr"
+    with open_source(name, settings) as source:
+        return source.by_class
 
 
 def source_names() -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from math import ceil
 from typing import Any
 
 from replicate.sources.flickr import CAP
-from replicate.sources.registry import BY_CLASS
+from replicate.sources.registry import asked_by_class
 from replicate.sources.terms import Term, source_terms, split_budget
+from replicate.stages.gather_source import source_settings
 from replicate.study import Study
 
 
@@ -90,12 +91,12 @@ def plan_gather(study: Study) -> GatherPlan:
     """What the stage gather would search for, class by class; nothing is asked and nothing kept.
 
     Raises:
-        UsageError: The classes are wrong.
+        UsageError: The classes are wrong, or the source.
         MissingError: There is no list of wnids, or no WordNet.
     """
     config = study.pipeline.gather
     called = config.source == "flickr"
-    by_class = config.source in BY_CLASS
+    by_class = asked_by_class(config.source, source_settings(study))
     windows = max(1, len(config.date_windows))
     pages = ceil(CAP / config.per_page)
 

@@ -1,15 +1,16 @@
 """gather: the source that a pipeline file names, opened as it says."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
 from replicate.base.errors import PipelineError
 from replicate.pipeline.model import GatherConfig
-from replicate.sources.call_ledger import CallLedger
 from replicate.sources.records import Window
 from replicate.sources.registry import FILTERS, Source, SourceSettings, open_source
 from replicate.stages.common import Context
 from replicate.stages.gather_calls import StoredCalls
+from replicate.study import Study
 
 
 def open_study_source(context: Context) -> tuple[Source, StoredCalls]:
@@ -21,7 +22,8 @@ def open_study_source(context: Context) -> tuple[Source, StoredCalls]:
     study, config = context.study, context.study.pipeline.gather
     endpoint = context.world.flickr_endpoint() if config.source == "flickr" else config.endpoint
     calls = StoredCalls(study, origin(endpoint))
-    source = open_source(config.source, settings(context, endpoint, calls))
+    settings = replace(source_settings(study), endpoint=endpoint, ledger=calls, clock=context.clock)
+    source = open_source(config.source, settings)
     if unknown := sorted(_filters(config) - source.filters):
         source.close()
         raise PipelineError(
@@ -32,13 +34,13 @@ def open_study_source(context: Context) -> tuple[Source, StoredCalls]:
     return source, calls
 
 
-def settings(context: Context, endpoint: str, calls: CallLedger) -> SourceSettings:
+def source_settings(study: Study) -> SourceSettings:
     """What the pipeline file says about the source."""
-    root, config = context.study.root, context.study.pipeline.gather
+    root, config = study.root, study.pipeline.gather
     return SourceSettings(
         path=root / config.path if config.path else None,
         metadata=root / config.metadata if config.metadata else None,
-        endpoint=endpoint,
+        endpoint=config.endpoint,
         search=config.search,
         licences=config.licences,
         media=config.media,
@@ -49,8 +51,6 @@ def settings(context: Context, endpoint: str, calls: CallLedger) -> SourceSettin
         timeout=config.timeout,
         attempts=config.attempts,
         calls_per_hour=config.calls_per_hour,
-        ledger=calls,
-        clock=context.clock,
     )
 
 
