@@ -1,5 +1,6 @@
 """Tables in files: CSV, TSV, JSON lines or Parquet, by the ending of the name."""
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,36 @@ def read_table(path: Path) -> "pd.DataFrame":
         raise UsageError(f"{path} has no rows.", "Give a table with at least one row.")
     # Whole numbers beside missing ones are floats in JSON and Parquet: 3.0 is the id 3.
     return frame if ending in (".csv", ".tsv") else frame.map(_text)
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of a table's columns, as far as its beginning tells them; no row is read.
+
+    Args:
+        path: See `read_table`.
+
+    Raises:
+        UsageError: The file cannot be read as what its name says.
+        MissingError: Parquet needs a package that is not there.
+    """
+    ending = _ending(path)
+    try:
+        if ending == ".parquet":
+            from pyarrow import parquet
+
+            return list(parquet.read_schema(path).names)
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            if ending == ".jsonl":
+                first = json.loads(next((line for line in handle if line.strip()), "{}"))
+                return list(first) if isinstance(first, dict) else []
+            return next(csv.reader(handle, delimiter="," if ending == ".csv" else "\t"), [])
+    except ImportError as error:
+        raise _no_parquet() from error
+    except (ValueError, OSError, csv.Error) as error:
+        raise UsageError(
+            f"{path} cannot be read as a {ending[1:]} table: {error}",
+            f"Tables end in {', '.join(ENDINGS)}.",
+        ) from error
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -36,15 +36,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Generic, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from replicate.base.errors import ItemError
 from replicate.sources.download_answers import Demands, RedirectedError, ThrottledError, host_of
 from replicate.sources.download_queue import HostQueue, Task
 from replicate.sources.download_sites import Sites
+from replicate.sources.local_files import read_local
 
 K = TypeVar("K")
 
@@ -241,7 +240,7 @@ class Downloader(Generic[K]):
 
     def _get(self, url: str) -> bytes:
         if not url.startswith(("http://", "https://")):
-            return _read(Path(unquote(urlsplit(url).path)), self._limits.max_bytes)
+            return read_local(url, self._limits.max_bytes)
         return self._sites.get(url)
 
     def _follow(self, task: Task[K], url: str) -> None:
@@ -328,17 +327,3 @@ def _host(url: str, allow_files: bool) -> str:
     if allow_files and url.startswith("file:"):
         return ""
     return host_of(url)
-
-
-def _read(path: Path, max_bytes: int) -> bytes:
-    try:
-        if path.stat().st_size > max_bytes:
-            raise ItemError("too_large", f"more than {max_bytes} bytes")
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ItemError("gone", str(error)) from error
-    except (OSError, ValueError) as error:
-        raise ItemError("forbidden", str(error)) from error
-    if not data:
-        raise ItemError("empty", f"{path} is empty")
-    return data

@@ -8,9 +8,9 @@ from pathlib import Path
 from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.base.images import decode
 from replicate.base.tables import ENDINGS, read_table
+from replicate.sources.columns import COLUMNS
 from replicate.sources.digits import load_digits
 from replicate.sources.records import OriginalImage
-from replicate.sources.table import COLUMNS
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 

@@ -187,7 +187,7 @@ BUILT_IN: dict[str, Factory] = {
 def asked_by_class(name: str, settings: SourceSettings) -> bool:
     """Whether a source is asked for a class's id too, before its terms.
 
-    Of our own this is known without opening them: a plan reads no table and needs no keys.
+    Of our own this is known without opening them: a plan reads no rows and needs no keys.
 
     Raises:
         PipelineError: There is no such source, or it needs a setting.
@@ -196,6 +196,10 @@ def asked_by_class(name: str, settings: SourceSettings) -> bool:
     """
     if name == "folder":
         return settings.metadata is None
+    if name == "table":
+        from replicate.sources.table import has_classes
+
+        return has_classes(settings.needed_path("table"))
     if name in BUILT_IN:
         return name != "flickr"
     with open_source(name, settings) as source:

@@ -22,23 +22,12 @@ from typing import Literal, Self
 
 from replicate.base.digests import digest_value
 from replicate.base.errors import MissingError, UsageError
-from replicate.base.tables import read_table
+from replicate.base.tables import column_names, read_table
+from replicate.sources.columns import COLUMNS, TEXTS
 from replicate.sources.matching import Finder, split_tags
 from replicate.sources.original import image_files
 from replicate.sources.records import Photo, QueryPage, Window
 
-# The names that a column may have; the first found is taken.
-COLUMNS = {
-    "url": ("url", "image_url", "url_o"),
-    "path": ("path", "file", "filename", "file_name", "image_path"),
-    "class": ("class", "class_id", "label", "wnid", "category"),
-    "id": ("id", "image_id", "photo_id"),
-    "owner": ("owner", "owner_name", "ownername", "author", "photographer"),
-    "licence": ("licence", "license"),
-    "page_url": ("page_url", "page", "source_url"),
-    "uploaded": ("uploaded", "date_upload", "upload_date", "date"),
-}
-TEXTS = ("title", "text", "caption", "description", "tags")
 UNDATED = -(2**62)
 
 
@@ -171,6 +160,19 @@ class TableSource:
 
     def __exit__(self, *exception: object) -> None:
         """Nothing to close."""
+
+
+def has_classes(path: Path) -> bool:
+    """Whether a table says the classes of its images.
+
+    Raises:
+        MissingError: There is no such file.
+        UsageError: It is no table.
+    """
+    if not path.is_file():
+        raise MissingError(f"There is no table {path}.", "[gather] path names it.")
+    names = {name.strip().casefold() for name in column_names(path)}
+    return not names.isdisjoint(COLUMNS["class"])
 
 
 def _check(path: Path, found: dict[str, str | None], texts: list[str]) -> None:

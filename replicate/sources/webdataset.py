@@ -177,5 +177,5 @@ def _first(facts: dict[str, Any], names: tuple[str, ...]) -> str:
 def _tags(facts: dict[str, Any]) -> str:
     tags = facts.get("tags")
     if isinstance(tags, list):
-        return "; ".join(plain_text(tag) for tag in tags)
+        return "".join(f"{plain_text(tag)};" for tag in tags)
     return plain_text(tags)

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -40,9 +40,10 @@ class StoredCalls:
     def nth_latest(self, n: int) -> datetime | None:
         """See `CallLedger`."""
         with self._study.session() as session:
-            return session.scalar(
+            at = session.scalar(
                 select(ApiCall.at).order_by(ApiCall.call_id.desc()).offset(n - 1).limit(1)
             )
+        return None if at is None else at.replace(tzinfo=at.tzinfo or UTC)  # SQLite keeps no zone
 
     def keep(self, call: int, answer: dict[str, Any]) -> None:
         """See `CallLedger`."""

@@ -1,6 +1,10 @@
-"""What every source keeps: one suite, run over all of them."""
+"""What every source keeps: one suite over all of them, opened as a pipeline file opens them."""
 
+import io
+import json
+import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,45 +13,102 @@ from support.flickr import local_flickr, picture, write_table
 from replicate.base.errors import UsageError
 from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET
 from replicate.sources.download import Download, Downloader, Limits
-from replicate.sources.flickr import FlickrSource
 from replicate.sources.folder import FolderSource
 from replicate.sources.records import Window
-from replicate.sources.registry import BUILT_IN, BY_CLASS, Source
-from replicate.sources.table import TableSource
+from replicate.sources.registry import (
+    BUILT_IN,
+    FILTERS,
+    Source,
+    SourceSettings,
+    asked_by_class,
+    open_source,
+)
 
 N = 23
+NAMES = [("cat", i) for i in range(N)] + [("dog", i) for i in range(2)]
+KINDS = [*BUILT_IN, "folder with metadata", "museum"]
+MUSEUM = """
+from replicate.sources.folder import FolderSource
+
+class Museum(FolderSource):
+    name = "museum"
+
+def open_source(settings):
+    return Museum(settings.needed_path("museum"), settings.per_page)
+"""
 
 
-@pytest.fixture(params=BUILT_IN)
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
-    """A source with 23 photos of cats and 2 of dogs."""
-    names = [("cat", i) for i in range(N)] + [("dog", i) for i in range(2)]
-    for tag, i in names:
-        path = tmp_path / tag / f"{i}.png"
+def images(folder: Path) -> None:
+    for tag, i in NAMES:
+        path = folder / tag / f"{i}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(picture(i))
-    if request.param == "folder":
-        with FolderSource(tmp_path, per_page=10) as folder:
-            yield folder
-        return
-    if request.param == "table":
-        lines = ["path,caption,uploaded"] + [f"{t}/{i}.png,a {t} asleep,{i}" for t, i in names]
-        (tmp_path / "candidates.csv").write_text("\n".join(lines))
-        with TableSource(tmp_path / "candidates.csv", per_page=10) as table:
-            yield table
-        return
-    write_table(
-        tmp_path,
-        [
+
+
+def shards(folder: Path) -> None:
+    """Two tars with the same pictures."""
+    for number, part in enumerate([NAMES[:12], NAMES[12:]]):
+        with tarfile.open(folder / f"part-{number}.tar", "w") as tar:
+            for tag, i in part:
+                for ending, data in (("png", picture(i)), ("json", json.dumps({"label": tag}))):
+                    member = tarfile.TarInfo(f"{tag}{i}.{ending}")
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data if ending == "png" else data.encode()))
+
+
+@contextmanager
+def opened(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
+    """A source with 23 photos of cats and 2 of dogs, ten a page."""
+    name = kind.split()[0]
+    if kind == "flickr":
+        rows = [
             {"id": f"{tag}{i}", "file": f"{tag}/{i}.png", "tags": tag, "date_upload": 1000 + i}
-            for tag, i in names
-        ],
-    )
-    with (
-        local_flickr(tmp_path) as endpoint,
-        FlickrSource(endpoint, SANDBOX_KEY, SANDBOX_SECRET, per_page=10) as flickr,
-    ):
-        yield flickr
+            for tag, i in NAMES
+        ]
+        images(folder)
+        write_table(folder, rows)
+        monkeypatch.setenv("REPLICATE_FLICKR_KEY", SANDBOX_KEY)
+        monkeypatch.setenv("REPLICATE_FLICKR_SECRET", SANDBOX_SECRET)
+        with local_flickr(folder) as endpoint:
+            settings = SourceSettings(endpoint=endpoint, search="tags", per_page=10)
+            with open_source(name, settings) as source:
+                yield source
+        return
+    settings = SourceSettings(path=folder, per_page=10)
+    if kind == "webdataset":
+        shards(folder)
+        settings = SourceSettings(path=folder / "part-{0..1}.tar", per_page=10)
+    else:
+        images(folder)
+    if kind == "table":
+        lines = ["path,caption,uploaded"] + [f"{t}/{i}.png,a {t} asleep,{i}" for t, i in NAMES]
+        (folder / "candidates.csv").write_text("\n".join(lines))
+        settings = SourceSettings(path=folder / "candidates.csv", per_page=10)
+    elif kind == "folder with metadata":
+        rows = [json.dumps({"file": f"{t}/{i}.png", "tags": [t, "pet"]}) for t, i in NAMES]
+        (folder / "tags.jsonl").write_text("\n".join(rows))
+        settings = SourceSettings(path=folder, metadata=folder / "tags.jsonl", per_page=10)
+    elif kind == "museum":
+        package = folder / "site"
+        (package / "museum-1.0.dist-info").mkdir(parents=True)
+        (package / "museum_candidates.py").write_text(MUSEUM)
+        about = package / "museum-1.0.dist-info"
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: museum\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(
+            "[replicate.sources]\nmuseum = museum_candidates:open_source\n"
+        )
+        monkeypatch.syspath_prepend(package)
+    with open_source(name, settings) as source:
+        assert asked_by_class(name, settings) == source.by_class
+        yield source
+
+
+@pytest.fixture(params=KINDS)
+def source(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Source]:
+    with opened(request.param, tmp_path, monkeypatch) as found:
+        yield found
 
 
 def test_every_photo_comes_once_with_an_address(source: Source):
@@ -56,8 +117,8 @@ def test_every_photo_comes_once_with_an_address(source: Source):
     assert all(photo.url("url_o") for photo in photos)
 
 
-def test_plans_know_which_sources_are_asked_by_class(source: Source):
-    assert source.by_class == (source.name in BY_CLASS)
+def test_what_a_source_filters_by_are_keys_of_the_pipeline_file(source: Source):
+    assert source.filters <= FILTERS
 
 
 def test_the_same_question_has_the_same_answer(source: Source):

@@ -52,7 +52,11 @@ def test_a_class_column_is_matched_exactly(tmp_path: Path, kind: str):
         ("4", "ada"),
         ("0", "bob"),
     ]
-    assert (source.local, source.base, source.filters) == (False, "", set())
+    assert (source.local, source.base, source.filters) == (
+        False,
+        "",
+        {"licences"},
+    )
     assert _ids(source, "fish") == []
 
 
