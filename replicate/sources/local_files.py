@@ -32,10 +32,8 @@ def read_local(url: str, max_bytes: int) -> bytes:
         size = int(part[2]) if part else path.stat().st_size
         if size > max_bytes:
             raise ItemError("too_large", f"more than {max_bytes} bytes")
-        if part is None:
-            return path.read_bytes()
         with path.open("rb") as handle:
-            handle.seek(int(part[1]))
+            handle.seek(int(part[1]) if part else 0)
             data = handle.read(size)
     except FileNotFoundError as error:
         raise ItemError("gone", str(error)) from error

@@ -24,7 +24,7 @@ def test_fifty_thousand_photos(tmp_path: Path, benchmark) -> None:
         lambda: gather_killed(tmp_path / "killed", photos, KILLS, download=True, least=least),
         rounds=1,
     )
-    for name, found in (("undisturbed", whole), (f"killed {found_kills(killed)} times", killed)):
+    for name, found in (("undisturbed", whole), (f"killed {killed.kills} times", killed)):
         print(
             f"\n{name}: {len(found.candidates):,} candidates of {N:,} photos; least calls {least}, "
             f"answered {len(found.queries)} ({len(found.queries) / least:.2f}), made "
@@ -34,11 +34,9 @@ def test_fifty_thousand_photos(tmp_path: Path, benchmark) -> None:
             expected = set().union(*(there[class_id, word] for word in words))
             assert found.ids[class_id] == expected
         assert len(found.candidates) == sum(map(len, found.ids.values()))
-        assert found.asked.searches <= 1.3 * least  # tries that failed count
+        assert len(found.queries) <= 1.3 * least
+        # Tries that failed count as well; each kill while searching may lose the call on its way.
+        assert found.asked.searches <= 1.3 * least + found.kills // 2
     assert killed.kills == KILLS
     assert killed.queries == whole.queries
     assert killed.candidates == whole.candidates
-
-
-def found_kills(found) -> int:
-    return found.kills
