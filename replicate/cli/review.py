@@ -133,6 +133,11 @@ def status(study_dir: str | None, as_json: bool) -> None:
                 f"  reviewers agree on {each.agreement['agreed']:.1%} of "
                 f"{each.agreement['compared']} compared{shown}; {each.disagreements} disagreements"
             )
+        if each.horizon is not None and each.horizon["candidates"]:
+            lines.append(
+                f"  all pairs were looked at for {each.horizon['complete']} of "
+                f"{each.horizon['candidates']} candidates that have any"
+            )
     emit({name: each.as_json() for name, each in found.items()}, as_json, "\n".join(lines))
 
 
@@ -142,7 +147,7 @@ def status(study_dir: str | None, as_json: bool) -> None:
         "replicate review export sets --output reviews.csv --json",
     )
 )
-@click.argument("kind", type=click.Choice(["duplicates", "sets"]))
+@click.argument("kind", type=click.Choice(["duplicates", "sets", "horizons"]))
 @click.option(
     "--output",
     metavar="TABLE",
@@ -153,9 +158,11 @@ def status(study_dir: str | None, as_json: bool) -> None:
 @study_option
 @json_option
 def export(kind: Any, output: Path, study_dir: str | None, as_json: bool) -> None:
-    """Write every verdict to a table: who, when, what, and whether it is the one that counts.
+    """Write reviews to a table.
 
-    The table holds reviewers' names as they were given.
+    duplicates and sets: every verdict, with who, when, and whether it is the one that counts;
+    reviewers' names are written as they were given. horizons: for each candidate that has pairs,
+    the pixel distance up to which enough people looked at all of them.
     """
     import pandas as pd
 
@@ -164,10 +171,10 @@ def export(kind: Any, output: Path, study_dir: str | None, as_json: bool) -> Non
 
     study = the_study(study_dir)
     with study.session() as session:
-        found = rows(session, kind)
+        found = rows(session, kind, study.pipeline.review.reviewers)
     study.close()
     write_table(pd.DataFrame(found, columns=columns(kind)), output)
-    emit({"rows": len(found), "to": str(output)}, as_json, f"{len(found)} verdicts in {output}")
+    emit({"rows": len(found), "to": str(output)}, as_json, f"{len(found)} rows in {output}")
 
 
 def _serve(
@@ -212,12 +219,12 @@ def _show(found: "Standings") -> None:
 
 def _sentence(found: "Standings") -> str:
     people = "; ".join(f"{name} {n} left" for name, n in found.left.items())
-    split = f"; {found.disagreements} disagreements" if found.disagreements else ""
+    split = f"; disagreements: {found.disagreements}" if found.disagreements else ""
     return f"{found.total} in all: {people}{split}"
 
 
 def _following(study: "Study", command: str, found: "Standings") -> str:
     base = f"replicate -C {study.root}"
-    if any(found.left.values()):
+    if not found.complete:
         return f"{base} review {command} --reviewers {','.join(found.left)}"
-    return f"{base} review status"
+    return f"{base} dedup" if command.startswith("duplicates") else f"{base} review status"

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -17,7 +17,7 @@ from replicate.store.reviews import History
 from replicate.store.tables import DuplicatePair, DuplicateVerdict, SetReview
 from replicate.study import Study
 
-Kind = Literal["duplicates", "sets"]
+Kind = Literal["duplicates", "sets", "horizons"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Heard:
         disagreements: Things on which they do not all say the same.
         together: How many things each outcome has.
         agreement: On the first verdicts, given before others' could be seen.
+        horizon: Of pairs: candidates that have any, those of them whose pairs were all looked
+            at, and the smallest review horizon (None: somewhere not even the nearest pair was
+            looked at); None of sets.
     """
 
     total: int
@@ -39,6 +42,7 @@ class Heard:
     disagreements: int
     together: Mapping[str, int]
     agreement: Mapping[str, Any]
+    horizon: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON values."""
@@ -49,6 +53,7 @@ class Heard:
             "disagreements": self.disagreements,
             "together": dict(self.together),
             "agreement": dict(self.agreement),
+            **({} if self.horizon is None else {"horizon": dict(self.horizon)}),
         }
 
 
@@ -60,7 +65,8 @@ def status(study: Study) -> dict[str, Heard]:
         total = session.scalar(select(func.count()).select_from(DuplicatePair)) or 0
         together = Counter(pair_verdicts(session, study).values())
         pairs = reviews.pair_histories(session)
-        found["duplicates"] = _heard(total, pairs.values(), least, together)
+        heard = _heard(total, pairs.values(), least, together)
+        found["duplicates"] = replace(heard, horizon=_horizon(session, least))
         items = reviews.item_histories(session)
         out = left_out(session, study)
         for block in study.pipeline.sample:
@@ -94,12 +100,45 @@ def _heard(
     )
 
 
+def _horizon(session: Session, least: int) -> dict[str, Any]:
+    found = reviews.horizons(session, least).values()
+    return {
+        "candidates": len(found),
+        "complete": sum(math.isinf(each.distance) for each in found),
+        "smallest": _shown(min(each.distance for each in found)) if found else None,
+    }
+
+
+def _shown(distance: float) -> float | None:
+    """A horizon as it is shown: 1 where nothing is left, for that is the largest distance."""
+    return None if distance < 0 else min(distance, 1.0)
+
+
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def rows(session: Session, kind: Kind) -> list[dict[str, Any]]:
-    """Every verdict that was ever given, the first first; ``counts`` where it is the latest."""
+def rows(session: Session, kind: Kind, least: int = 1) -> list[dict[str, Any]]:
+    """A table of reviews.
+
+    Args:
+        session: An open session.
+        kind: ``duplicates`` or ``sets``: every verdict that was ever given, the first first, and
+            whether it ``counts``: whether it is the latest of its reviewer. ``horizons``: how far
+            the pairs of each candidate were looked at.
+        least: How many reviewers must have looked at a pair, for horizons.
+    """
+    if kind == "horizons":
+        return [
+            {
+                "image_id": image_id,
+                "horizon": _shown(each.distance),
+                "complete": math.isinf(each.distance),
+                "pairs": each.pairs,
+                "looked": each.looked,
+            }
+            for image_id, each in reviews.horizons(session, least).items()
+        ]
     if kind == "duplicates":
         said = [_of_pair(row) for row in _ordered(session, DuplicateVerdict, "verdict_id")]
         keys = ("reference_id", "candidate_id", "reviewer")
@@ -114,14 +153,19 @@ def rows(session: Session, kind: Kind) -> list[dict[str, Any]]:
     ]
 
 
+_COLUMNS: dict[Kind, list[str]] = {
+    "duplicates": ["reference_id", "candidate_id", "reviewer", "verdict", "at", "counts"],
+    "sets": [
+        *("image_id", "class_id", "reviewer", "verdict", "flags", "note", "set", "revision"),
+        *("at", "counts"),
+    ],
+    "horizons": ["image_id", "horizon", "complete", "pairs", "looked"],
+}
+
+
 def columns(kind: Kind) -> list[str]:
     """The columns of `rows`."""
-    own = (
-        ["reference_id", "candidate_id", "reviewer", "verdict"]
-        if kind == "duplicates"
-        else ["image_id", "class_id", "reviewer", "verdict", "flags", "note", "set", "revision"]
-    )
-    return [*own, "at", "counts"]
+    return _COLUMNS[kind]
 
 
 def _ordered(session: Session, table: Any, key: str) -> Any:

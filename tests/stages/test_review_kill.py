@@ -78,7 +78,9 @@ def test_the_commands_say_what_was_found(tmp_path: Path) -> None:
     assert found["looked"] == {"ada": 3, "bob": 3} and found["enough"] == 3
     assert found["together"] == {"review_wrong_class": 1}
     assert found["agreement"] == {"compared": 3, "agreed": 1.0, "alpha": 1.0}
-    assert outcome.json()["duplicates"]["agreement"]["agreed"] is None
+    pairs = outcome.json()["duplicates"]
+    assert pairs["agreement"]["agreed"] is None
+    assert pairs["horizon"] == {"candidates": 4, "complete": 0, "smallest": None}
     text = replicate("-C", study.root, "review", "status").out
     assert "matched-1: 3 of 6 looked at (ada 3, bob 3)" in text and "100.0%" in text
     table = tmp_path / "reviews.csv"
@@ -90,5 +92,9 @@ def test_the_commands_say_what_was_found(tmp_path: Path) -> None:
     empty = tmp_path / "pairs.csv"
     replicate("-C", study.root, "review", "export", "duplicates", "--output", empty)
     assert empty.read_text() == "reference_id,candidate_id,reviewer,verdict,at,counts\n"
+    replicate("-C", study.root, "review", "export", "horizons", "--output", empty)
+    lines = empty.read_text().splitlines()
+    assert lines[0] == "image_id,horizon,complete,pairs,looked" and len(lines) == 5
+    assert all(line.endswith(",,False,1,0") for line in lines[1:])
     outcome = replicate("-C", study.root, "review", "set", "nothing", "--json")
     assert outcome.code == 2 and "no test set" in json.loads(outcome.out)["error"]
