@@ -1,5 +1,6 @@
-"""Where the packed data is: in the checkout, or inside an installed wheel."""
+"""What there is to work with: the packed data (in the checkout or the installed wheel), cores."""
 
+import os
 from pathlib import Path
 
 from replicate.base.errors import MissingError
@@ -23,3 +24,9 @@ def data_dir(name: str) -> Path:
         f"This installation of replicate lacks its data folder {name!r}.",
         "Install it again: pip install --force-reinstall replicate-testsets",
     )
+
+
+def usable_cores() -> int:
+    """How many processor cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

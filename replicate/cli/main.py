@@ -55,6 +55,11 @@ COMMANDS = {
     ),
     "power": ("replicate.cli.power", "power", "The smallest gap that a test set can show."),
     "adjust": ("replicate.cli.adjust", "adjust", "The gap at equal selection frequencies."),
+    "duplicates": (
+        "replicate.cli.duplicates",
+        "duplicates",
+        "Find near-duplicates of two sets, or within one.",
+    ),
     "models": ("replicate.cli.models", "models", "List the models of the zoo."),
     "takedown": (
         "replicate.cli.takedown",

@@ -11,7 +11,6 @@ part. One part is worked on at a time, so that memory beside the hashes is one s
 them, with ids, and the table of one part's buckets (8 MiB at most).
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from replicate.base.resources import usable_cores
 
 Words = npt.NDArray[np.uint64]
 Found = npt.NDArray[np.int32]
@@ -151,7 +152,7 @@ def search(
             masks[row, bit >> 6] |= np.uint64(1 << (63 - (bit & 63)))
     limits = np.array([part.limit for part in parts], dtype=np.int64)
     total = 0
-    at_once = threads or _cores()
+    at_once = threads or usable_cores()
     with ThreadPoolExecutor(max_workers=at_once) as pool:
         for number, part in enumerate(parts):
             how = (part.flips, number, masks, limits, radius, same, most)
@@ -222,8 +223,3 @@ def _checked(parts: list[Part], references: Words, queries: Words) -> list[Part]
         starts, _ = bucket_order(keys_of(references, bits), 2 ** len(bits))
         work += float(work_of(np.sort(keys_of(tried, bits)), starts, part.flips).mean())
     return parts if work <= len(references) else [Part((), 0)]
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

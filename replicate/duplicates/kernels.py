@@ -3,23 +3,16 @@
 All take hashes as rows of 64-bit words, and give the same whatever the machine.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from replicate.base.compiled import compiled
 
 BLOCK = 2048  # reference hashes gathered at a time: with their ids they stay in the nearest cache
 _FIRST_ROOM = 1024  # pairs that a call has room for before it needs more
-
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        made: Callable[..., Any] = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # nowhere to keep compiled code: an installation that nobody may write to
-        made = njit(nogil=True)(function)
-    return made
 
 
 def _population(_context: Any, word: Any) -> Any:  # noqa: ARG001 - numba's names
@@ -34,7 +27,7 @@ def _population(_context: Any, word: Any) -> Any:  # noqa: ARG001 - numba's name
 _ones: Any = intrinsic(_population)
 
 
-@_compiled
+@compiled
 def keys_of(hashes: Any, bits: Any) -> Any:
     """Some bits of every hash as one number: shape (n,).
 
@@ -52,7 +45,7 @@ def keys_of(hashes: Any, bits: Any) -> Any:
     return keys
 
 
-@_compiled
+@compiled
 def bucket_order(keys: Any, n_keys: Any) -> Any:
     """A stable counting sort: where each key's items start, shape (n_keys + 1,), and the order."""
     starts = np.zeros(n_keys + 1, dtype=np.int32)
@@ -68,7 +61,7 @@ def bucket_order(keys: Any, n_keys: Any) -> Any:
     return starts, order
 
 
-@_compiled
+@compiled
 def work_of(keys: Any, starts: Any, masks: Any) -> Any:
     """How many reference hashes each query is compared with: shape (n,); equal keys adjoin."""
     work = np.zeros(len(keys), dtype=np.int64)
@@ -82,14 +75,14 @@ def work_of(keys: Any, starts: Any, masks: Any) -> Any:
     return work
 
 
-@_compiled
+@compiled
 def _room(found: Any) -> Any:
     larger = np.empty((2 * len(found), 3), dtype=np.int32)
     larger[: len(found)] = found
     return larger
 
 
-@_compiled
+@compiled
 def _any_near(query: Any, block: Any, filled: Any, radius: Any) -> Any:
     """Whether any gathered hash may be near: counts ones in the first two words, all at once."""
     near = np.uint64(0)
@@ -107,7 +100,7 @@ def _any_near(query: Any, block: Any, filled: Any, radius: Any) -> Any:
     return near > 0
 
 
-@_compiled
+@compiled
 def _earlier(query: Any, block: Any, j: Any, part: Any, masks: Any, limits: Any) -> Any:
     """Whether an earlier part of the hash finds the pair too."""
     for before in range(part):
@@ -119,7 +112,7 @@ def _earlier(query: Any, block: Any, j: Any, part: Any, masks: Any, limits: Any)
     return False
 
 
-@_compiled
+@compiled
 def join(
     queries: Any,
     query_ids: Any,

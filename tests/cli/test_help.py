@@ -16,6 +16,7 @@ import pytest
 from support import tiny_models
 from support.command import environment, replicate
 from support.photo_folder import photo_folder
+from support.photos import photo_tiles
 
 from replicate.base.randomness import stream
 from replicate.cli.main import COMMANDS, cli
@@ -124,6 +125,7 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         words = ("--models", "py:mymodels:build", "--data", "pictures", "--precision",
                  more[1:] or "fp32", "--output", f"predictions{more}")  # fmt: skip
         assert replicate("score", "folder", *words, cwd=folder).code == 0
+    write_photos(folder)
     for name in ("original", "new"):
         np.save(folder / f"{name}.npy", stream(1, name).normal(size=(40, 3)))
     (folder / "new.txt").write_text("\n".join(str(i // 2) for i in range(40)))
@@ -134,6 +136,15 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "H,A,W,Approved,a.jpg,n01443537,image_1\n"
     )
     return folder
+
+
+def write_photos(folder: Path) -> None:
+    """What the examples of `duplicates` read: a folder train, and test, which leaks into it."""
+    for place, tile in enumerate(photo_tiles()[:24]):
+        name = "train" if place < 16 else "test"
+        (folder / name).mkdir(exist_ok=True)
+        tile.save(folder / name / f"{place}.jpg")
+    photo_tiles()[3].resize((150, 150)).save(folder / "test" / "again.jpg")
 
 
 def write_judged(folder: Path) -> None:

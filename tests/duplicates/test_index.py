@@ -62,7 +62,7 @@ def _table(pairs: search.Pairs) -> np.ndarray:
     return np.stack([pairs.reference, pairs.candidate, pairs.distance], axis=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     words=st.sampled_from([1, 4]),
@@ -112,6 +112,7 @@ def _cut(bits: tuple[int, ...], number: int, radius: int) -> list[Part]:
     ]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     n_bits=st.integers(0, 256),
     radius=st.integers(0, 100),
