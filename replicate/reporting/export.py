@@ -5,7 +5,6 @@ Every export holds ``export.json`` (what it is, every file with its digest, the 
 the frozen set, the store and the versions of replicate and pyarrow alone.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from replicate.base.digests import digest_value
 from replicate.reporting.card import card
 from replicate.reporting.croissant import croissant
 from replicate.reporting.datasheet import datasheet
-from replicate.reporting.export_data import Export, Table
+from replicate.reporting.export_data import Export, Table, rows_digest
 from replicate.reporting.export_folder import SET, Folder
 from replicate.reporting.export_images import (
     Progress,
@@ -192,16 +191,8 @@ def _content(export: Export, kind: str) -> Any:
     return [
         repr((export.classes, export.images, export.annotation, export.gathering)),
         repr((export.parameters, export.match, export.original, export.n_original, export.notes)),
-        [_digest(export.tables(name)) for name in names],
+        [rows_digest(export.tables(name).rows) for name in names],
     ]
-
-
-def _digest(table: Table) -> str:
-    """The digest of a table's rows in their order, one row held at a time."""
-    digest = hashlib.sha256()
-    for row in table.rows:
-        digest.update(repr(tuple(row)).encode())
-    return digest.hexdigest()
 
 
 def _part(job: Job, kind: str) -> str:

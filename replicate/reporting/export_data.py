@@ -1,7 +1,9 @@
 """What an export of a test set is made from, as plain records; the ``export`` stage fills them."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 BYTES = ("prepared", "gathered", "display")
@@ -137,6 +139,27 @@ class Streamed:
         if self._count is None:
             self._count = sum(1 for _ in self._make())
         return self._count
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the rows in their order; they are gone through for it once."""
+        return _digest(self)
+
+
+def rows_digest(rows: Rows) -> str:
+    """The SHA-256 of some rows in their order.
+
+    >>> rows_digest([[1, "a"]]) == rows_digest(Streamed(lambda: iter([[1, "a"]])))
+    True
+    """
+    return rows.digest if isinstance(rows, Streamed) else _digest(rows)
+
+
+def _digest(rows: Rows) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(repr(tuple(row)).encode())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
