@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= replicate-demo
 
-.PHONY: demo test test-zoo check schema clean
+.PHONY: demo test test-zoo bench check schema clean
 
 demo: $(VENV)/.installed
 	$(BIN)/replicate demo --dir $(DEMO)
@@ -17,6 +17,12 @@ test: $(VENV)/.installed-test
 # The same tests beside timm, torchvision and open_clip, whose torch is another build.
 test-zoo: .venv-zoo/.installed-test
 	.venv-zoo/bin/python -m pytest
+
+# Speed and memory beside imagehash, Pillow, faiss and others, in one run: it prints the tables
+# that the documentation shows. BENCH=tests/bench/test_hashing.py takes a part of it.
+BENCH ?= tests/bench
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n0 -s $(BENCH) -o addopts=--import-mode=importlib --benchmark-only --benchmark-columns=min,median,rounds -o timeout=3600
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ matrix products get in each other's way and take several times as long.
 
 import importlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -73,10 +74,24 @@ def one_thread() -> Any:
     return threadpool_limits(limits=1)
 
 
-def _pin() -> None:
-    """One thread each, for libraries that are yet to be loaded and for those that are."""
+def _begin() -> None:
+    """What a worker process does first.
+
+    One thread each, for libraries that are yet to be loaded and for those that are; and nobody
+    is left behind: a parent that is killed cannot tell its workers.
+    """
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     one_thread()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_processes(
@@ -87,7 +102,7 @@ def _run_processes(
     from multiprocessing import get_context
 
     # Started anew, not forked: a fork of a process with threads may stand still for ever.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_pin)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin)
     try:
         yield from _in_order(
             (pool.submit(function, item) for item in items), workers, lambda job: job.result()

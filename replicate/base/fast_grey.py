@@ -20,6 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _TURNED = (b"Exif\x00\x00", b"iff:Orientation")  # where an image may say that it must be turned
 _ORIENTATION = 0x0112
+_SCAN, _FILL = 0xDA, 0xFF  # markers
 _SEVERAL = b"MPF\x00"  # several pictures in a file
 
 
@@ -56,15 +57,32 @@ def luma_values(data: bytes) -> Pixels:
 
 
 def _plain_jpeg(data: bytes) -> bool:
-    if data[:3] != b"\xff\xd8\xff" or _SEVERAL in data:
+    if data[:3] != b"\xff\xd8\xff":
         return False
-    if not any(mark in data for mark in _TURNED):
+    header = _header(data)
+    if _SEVERAL in header:
+        return False
+    if not any(mark in header for mark in _TURNED):
         return True
     try:
         turn = Image.open(io.BytesIO(data)).getexif().get(_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False
     return bool(turn == 1)
+
+
+def _header(data: bytes) -> bytes:
+    """What comes before a JPEG's picture: all segments up to the start of its scan."""
+    place = 2
+    while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
+        marker = data[place + 1]
+        if marker == _SCAN:
+            break
+        if marker == _FILL:
+            place += 1
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4])
+    return data[:place]
 
 
 def _turbo(data: bytes, colours: str) -> Pixels | None:

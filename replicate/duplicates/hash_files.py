@@ -23,7 +23,7 @@ from replicate.base.files import atomic_path
 from replicate.duplicates.hashing import UNKNOWN, HashInfo, Words, check_bits
 
 FORMAT = 1
-_ROWS = 1 << 16  # texts turned into an array at a time
+_ROWS = 1 << 13  # texts turned into an array at a time
 _EXTRAS = ("structure", "turned", "file_digest", "pixel_digest")
 _HINT = "Make it again: replicate duplicates … --save-hashes H.npz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a file's bytes must not depend on when it was written

@@ -5,6 +5,7 @@ row-major array is the highest bit of the first word. (``imagehash.ImageHash`` i
 for a dictionary: its ``__hash__`` keeps about 11 bits.)
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -82,8 +83,13 @@ def current_info(bits: int = 64, algorithm: str = "phash") -> HashInfo:
     if algorithm not in ALGORITHMS:
         raise UsageError(f"There is no hash {algorithm!r}.", f"Hashes: {', '.join(ALGORITHMS)}.")
     decoder, libraries = _MAKING[algorithm]
-    versions = {name: version(name) for name in ("imagehash", "numpy", "pillow", *libraries)}
+    versions = {name: _version(name) for name in ("imagehash", "numpy", "pillow", *libraries)}
     return HashInfo(algorithm, bits, decoder, versions)
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return version(name)
 
 
 def require_comparable(first: HashInfo, second: HashInfo) -> None:

@@ -2,10 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from replicate.base.errors import ItemError, MissingError, ReplicateError, UsageError
@@ -22,7 +26,7 @@ def slow_first(number: int) -> int:
 
 
 def threads(_: int) -> list[int]:
-    import numpy  # noqa: F401 - it loads a library with threads
+    np.ones((2, 2)) @ np.ones((2, 2))  # a library with threads
     from threadpoolctl import threadpool_info
 
     return [library["num_threads"] for library in threadpool_info()]
@@ -79,6 +83,48 @@ def test_a_killed_worker_is_one_message() -> None:
     with pytest.raises(ReplicateError, match="was killed") as caught:
         list(run(dying, range(4), workers=2))
     assert "carries on" in caught.value.hint
+
+
+LONG = """
+import sys
+from base import test_executors
+from replicate.base.executors import run
+for _ in run(test_executors.announced, [sys.argv[1]] * 4, workers=2):
+    pass
+"""
+
+
+def announced(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def test_workers_of_a_killed_process_end(tmp_path: Path) -> None:
+    tests = str(Path(__file__).parents[1])
+    paths = os.pathsep.join([tests, *filter(None, sys.path)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}
+    )
+    workers = wait_for(lambda: [int(path.name) for path in tmp_path.iterdir()], 2)
+    process.kill()
+    process.wait()
+    assert wait_for(lambda: [pid for pid in workers if not alive(pid)], 2) == workers
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"  # nobody may be there to bury it
+
+
+def wait_for(look: Callable[[], list[int]], number: int) -> list[int]:
+    deadline = time.monotonic() + 60
+    while len(found := look()) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
 
 
 def test_what_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,31 @@ def test_a_photo_that_says_it_lies_on_its_side_is_turned(orientation: int, count
     assert bool(counted) == (orientation == 1)
 
 
+def test_a_turn_is_found_behind_other_segments(counted) -> None:
+    image = noise(40, 20)
+    exif = image.getexif()
+    exif[0x0112] = 8
+    turned = saved(image, exif=exif, icc_profile=b"p" * 150_000, comment=b"\xff\xda Exif" * 9)
+    sidecar = b'<x:xmpmeta><rdf tiff:Orientation="6"/></x:xmpmeta>'
+    by_xmp = saved(image, xmp=sidecar, icc_profile=b"p" * 70_000)
+    for data in (turned, by_xmp):
+        assert grey_values(data).shape == (40, 20)
+        assert np.array_equal(grey_values(data), careful(data))
+    assert not counted
+
+
+def test_several_pictures_in_a_file_go_the_careful_way(counted) -> None:
+    several = saved(noise(40, 20), "MPO", save_all=True, append_images=[noise(40, 20)])
+    try:
+        expected = careful(several)
+    except ItemError as error:
+        with pytest.raises(ItemError, match=str(error)):
+            grey_values(several)
+    else:
+        assert np.array_equal(grey_values(several), expected)
+    assert not counted
+
+
 def test_what_is_no_plain_jpeg_goes_the_careful_way(counted) -> None:
     picture = noise(30, 20)
     for data in (
