@@ -12,8 +12,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from replicate.base.blobs import Blobs, below, open_blobs
 from replicate.base.errors import GuardError, MissingError, UsageError
-from replicate.base.files import BlobStore, write_text
+from replicate.base.files import write_text
 from replicate.base.resources import data_dir
 from replicate.pipeline import LoadedPipeline, Pipeline, load_pipeline, parse_pipeline
 from replicate.sources.terms import (
@@ -72,9 +73,11 @@ class Study:
     def __init__(self, root: Path, loaded: LoadedPipeline) -> None:
         self.root = root
         self.loaded = loaded
-        self.images = BlobStore(root / "images")
-        self.prepared = BlobStore(root / "prepared")
-        self.displays = BlobStore(root / "display")
+        place = loaded.pipeline.study.images
+        kept = place if place and "://" in place else root / Path(place or "").expanduser()
+        self.images: Blobs = open_blobs(below(kept, "images"))
+        self.prepared: Blobs = open_blobs(below(kept, "prepared"))
+        self.displays: Blobs = open_blobs(below(kept, "display"))
 
     @property
     def pipeline(self) -> Pipeline:

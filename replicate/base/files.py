@@ -3,12 +3,15 @@
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replicate.base.digests import sha256_bytes
+
+if TYPE_CHECKING:
+    from replicate.base.blobs import Blobs
 
 
 @contextmanager
@@ -63,6 +66,23 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def where(self, digest: str) -> str:
+        """Where the content of that digest is, or would be, for a person."""
+        return str(self.path(digest))
+
+    def exists(self, digest: str) -> bool:
+        """Whether the content of that digest is there."""
+        return self.path(digest).is_file()
+
+    def missing(self, digests: Iterable[str]) -> list[str]:
+        """Those of these digests whose content is not there, in their order."""
+        return [digest for digest in digests if not self.exists(digest)]
+
     def path(self, digest: str) -> Path:
         """Where the content of that digest is, or would be."""
         return self.root / digest[:2] / digest
@@ -89,7 +109,7 @@ class BlobStore:
                 raise
         return digest
 
-    def adopt(self, other: "BlobStore", digest: str) -> str:
+    def adopt(self, other: "Blobs", digest: str) -> str:
         """Keep some content that another store holds, without a copy where that is possible.
 
         Making a file costs ten times as much as a further name for one; files named by their
@@ -101,6 +121,8 @@ class BlobStore:
         target = self.path(digest)
         if target.exists():
             return digest
+        if not isinstance(other, BlobStore):
+            return self.put(other.get(digest))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.hardlink_to(other.path(digest))

@@ -31,8 +31,7 @@ def crowd() -> None:
 @click.option(
     "--images",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The display copies that pages show: the study's folder `display`.",
+    help="The display copies that pages show: the study's folder `display`, or s3://… for it.",
 )
 @click.option("--sandbox", is_flag=True, help="Simulated: ids from --seed; controls for tests.")
 @click.option("--seed", type=click.IntRange(min=0), help="With --sandbox: what ids are made from.")
@@ -77,7 +76,7 @@ def crowd() -> None:
 @server_options(default_port=8700)
 def serve(
     db: str,
-    images: Path | None,
+    images: str | None,
     sandbox: bool,
     seed: int | None,
     api_rate: float,

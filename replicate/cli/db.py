@@ -45,9 +45,10 @@ def check(study_dir: str | None, as_json: bool) -> None:
             problems += [str(row) for row in rows if row != "ok"]
             broken = session.execute(text("PRAGMA foreign_key_check")).all()
             problems += [f"{row[0]}: row {row[1]} points nowhere" for row in broken]
-        for image_id in session.execute(text("SELECT image_id FROM images")).scalars():
-            if not study.images.path(image_id).exists():
-                problems.append(f"images: the file {image_id} is missing")
+        there = session.execute(text("SELECT image_id FROM images")).scalars()
+        problems += [
+            f"images: the file {image_id} is missing" for image_id in study.images.missing(there)
+        ]
     value = {"schema": SCHEMA, "problems": problems}
     emit(value, as_json, "\n".join(problems) or f"The database is sound (schema {SCHEMA}).")
     if problems:

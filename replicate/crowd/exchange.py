@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from replicate.base.blobs import open_blobs
 from replicate.base.digests import digest_value, sha256_bytes
 from replicate.base.errors import MissingError, ProviderError
-from replicate.base.files import BlobStore, read_json, write_json
+from replicate.base.files import read_json, write_json
 from replicate.base.randomness import token
 from replicate.crowd.exchange_files import BatchFolder, is_ours
 from replicate.crowd.filled import SUFFIXES, FilledRow, read_filled
@@ -42,7 +43,7 @@ class FilesProvider:
 
     Args:
         root: The folder of batches; made when it is needed.
-        displays: The folder of display copies.
+        displays: The folder of display copies, or their place on S3.
         key: What assignment ids are made with, so that they tell nobody's name.
         where: What the folder is called in the mode; its name by default.
 
@@ -55,10 +56,12 @@ class FilesProvider:
     name = "files"
     simulated = False
 
-    def __init__(self, root: Path, displays: Path, key: bytes, where: str | None = None) -> None:
+    def __init__(
+        self, root: Path, displays: Path | str, key: bytes, where: str | None = None
+    ) -> None:
         self.root = root
         self.mode = mode_text(self.name, where or root.name, "people fill them in")
-        self._displays = BlobStore(displays)
+        self._displays = open_blobs(displays)
         self._key = key
         self._folder: BatchFolder | None = None
         self._seen: tuple[Any, ...] = ()

@@ -9,13 +9,13 @@ import csv
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from replicate.base.blobs import Blobs
 from replicate.base.errors import MissingError
-from replicate.base.files import BlobStore, write_text
+from replicate.base.files import write_text
 
 COLUMNS = ("hit", "slot", "class_id", "round", "question", "image", "worker", "vote", "seconds")
 TASKS, LINES, STUDIO = "tasks.csv", "tasks.jsonl", "label-studio.json"
@@ -63,7 +63,7 @@ class BatchFolder:
         displays: Where the display copies are.
     """
 
-    def __init__(self, path: Path, displays: BlobStore) -> None:
+    def __init__(self, path: Path, displays: Blobs) -> None:
         self.path = path
         self._displays = displays
 
@@ -126,8 +126,7 @@ class BatchFolder:
 
     def _suffix(self, digest: str) -> str:
         try:
-            with self._displays.path(digest).open("rb") as handle:
-                return ".png" if handle.read(4) == b"\x89PNG" else ".jpg"
+            return ".png" if self._displays.get(digest).startswith(b"\x89PNG") else ".jpg"
         except FileNotFoundError:
             raise MissingError(
                 f"The display copy {digest} is not there.", "Make it: replicate prepare"
@@ -137,7 +136,7 @@ class BatchFolder:
         for row, (_, digest) in zip(self._rows(record), record["sheet"]["images"], strict=True):
             target = self.path / row["image"]
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self._displays.path(digest), target)
+            target.write_bytes(self._displays.get(digest))
             os.utime(target, (_SAME_DATE, _SAME_DATE))
 
 

@@ -36,14 +36,15 @@ class ProviderSettings:
         study: The study's name.
         endpoint: ``[label] endpoint``, or REPLICATE_CROWD_URL.
         folder: A folder of its own in the study; not made yet.
-        displays: The folder of display copies, ``<first two hex digits>/<sha256>``.
+        displays: Where the display copies are, ``<first two hex digits>/<sha256>`` below it: a
+            folder, or an address such as ``s3://bucket/prefix`` (`replicate.base.blobs`).
         key: The study's secret, for hashing whatever names a person.
     """
 
     study: str
     endpoint: str | None
     folder: Path
-    displays: Path
+    displays: str
     key: bytes
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
+from replicate.base.blobs import S3
 from replicate.base.clock import Clock, SystemClock
 from replicate.base.errors import MissingError, UsageError
 from replicate.crowdserver.allowance import NO_LIMITS, Limits
@@ -33,7 +34,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8800,
     ready_file: Path | None = None,
-    images: Path | None = None,
+    images: Path | str | None = None,
     sandbox: bool = False,
     seed: int | None = None,
     public_url: str | None = None,
@@ -55,7 +56,7 @@ def serve(
         port: The port to listen on; 0 takes a free one.
         ready_file: Written once the server answers: ``{"endpoint", "worker_url", "pid"}``;
             taken away when it stops.
-        images: The folder of images, ``<first two hex digits>/<sha256>``.
+        images: The folder of images, ``<first two hex digits>/<sha256>``, or ``s3://…``.
         sandbox: Allows a seed, and lets the clock be moved by ``POST /sandbox/clock`` and
             faults be made by ``POST /sandbox/faults``.
         seed: Makes all ids a function of it; only with ``sandbox``.
@@ -80,7 +81,7 @@ def serve(
     """
     if seed is not None and not sandbox:
         raise UsageError("A seed makes ids guessable.", "Give --seed together with --sandbox.")
-    if images is not None and not images.is_dir():
+    if images is not None and not str(images).startswith(S3) and not Path(images).is_dir():
         raise MissingError(f"There is no folder {images}.", "Give --images the display copies.")
     service_model()
     url = _checked_url(public_url)

@@ -4,6 +4,7 @@ Defaults are those of "Do ImageNet Classifiers Generalize to ImageNet?" (2019) w
 has one. A sampling strategy has no default: it is always named.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
@@ -27,6 +28,20 @@ class StudyConfig(Table):
         description="A database URL (`postgresql+psycopg://…`). Default: the SQLite file "
         "`study.db` in the study folder. REPLICATE_DATABASE_URL overrides it.",
     )
+    images: str | None = Field(
+        None,
+        min_length=1,
+        description="Where image files are kept (gathered, prepared and display copies): a folder, "
+        "or `s3://bucket/prefix` with the keys and the address that AWS_ACCESS_KEY_ID, "
+        "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL_S3 say. Default: the study folder.",
+    )
+
+    @field_validator("images")
+    @classmethod
+    def _a_place(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and not re.match(r"s3://[^/]", value):
+            raise ValueError("write a folder, or s3://BUCKET/PREFIX")
+        return value
 
 
 class OriginalConfig(Table):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from replicate.base.blobs import S3
 from replicate.base.errors import ReplicateError
 from replicate.base.files import read_json, write_json
 
@@ -139,20 +140,21 @@ class CrowdServerProcess(ServerProcess):
 
     Args:
         folder: Where its database, its log and the requester's keys go.
-        images: The folder of display copies.
+        images: Where the display copies are: a folder, or ``s3://…``.
         more: Further arguments of `replicate crowd serve`.
         port: The port; 0 takes a free one.
     """
 
-    def __init__(self, folder: Path, images: Path, more: Sequence[str] = (), port: int = 0) -> None:
+    def __init__(self, folder: Path, images: str, more: Sequence[str] = (), port: int = 0) -> None:
         self.database = folder / "crowd.db"
-        arguments = ["crowd", "serve", "--db", str(self.database), "--images", str(images), *more]
+        arguments = ["crowd", "serve", "--db", str(self.database), "--images", images, *more]
         super().__init__("crowd server", arguments, folder, port)
         self._images = images
 
     def launch(self) -> None:
         """Start it without waiting; it wants its folder of images, which may be empty yet."""
-        self._images.mkdir(parents=True, exist_ok=True)
+        if not self._images.startswith(S3):
+            Path(self._images).mkdir(parents=True, exist_ok=True)
         super().launch()
 
     def keys(self) -> tuple[str, str]:
@@ -174,11 +176,11 @@ class CrowdProcess(CrowdServerProcess):
     Args:
         folder: The sandbox folder of the study.
         seed: The study's seed; ids and workers follow from it.
-        images: The folder of display copies.
+        images: Where the display copies are: a folder, or ``s3://…``.
         workers: How many simulated workers there are.
     """
 
-    def __init__(self, folder: Path, seed: int, images: Path, workers: int) -> None:
+    def __init__(self, folder: Path, seed: int, images: str, workers: int) -> None:
         super().__init__(folder, images, ["--sandbox", "--seed", str(seed)])
         self._seed = seed
         self._workers = workers

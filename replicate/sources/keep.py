@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from replicate.base.blobs import Blobs
 from replicate.base.errors import ItemError
-from replicate.base.files import BlobStore
 from replicate.base.images import decode
 from replicate.sources.download import Outcome
 
@@ -42,7 +42,7 @@ class Keeper:
         min_side: So are those whose shorter side has fewer pixels.
     """
 
-    images: BlobStore
+    images: Blobs
     max_pixels: int
     min_side: int
 

@@ -62,7 +62,7 @@ def checked_endpoint(study: Study) -> str:
     raise MissingError(
         "The pipeline names no crowd: [label] endpoint is missing.",
         "Label yourself (replicate annotate), or start a server: replicate crowd serve "
-        f"--db crowd.db --port 8700 --images {study.displays.root}, then: "
+        f"--db crowd.db --port 8700 --images {study.displays.location}, then: "
         f"export {CROWD_URL}=http://127.0.0.1:8700",
     )
 

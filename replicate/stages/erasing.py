@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence, Set
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from replicate.base.files import BlobStore
+from replicate.base.blobs import Blobs
 from replicate.stages.takedown_names import images_of
 from replicate.store.tables import Candidate, PreparedImage, SetImage, Takedown
 from replicate.store.takedowns import TAKEN_DOWN, mark_candidates, matches, taken_down
@@ -16,7 +16,7 @@ _CHUNK = 500
 
 def erase_images(
     study: Study, session: Session, images: Iterable[str], down: Set[str]
-) -> list[tuple[BlobStore, str]]:
+) -> list[tuple[Blobs, str]]:
     """Write down that the files of some images are gone, and say which files to delete.
 
     Prepared bytes and display copies can be the same for different images (two scans of one
@@ -32,7 +32,7 @@ def erase_images(
         Each file's store and digest: the gathered files, prepared bytes and display copies.
     """
     ids = sorted(images)
-    files: list[tuple[BlobStore, str]] = [(study.images, image_id) for image_id in ids]
+    files: list[tuple[Blobs, str]] = [(study.images, image_id) for image_id in ids]
     prepared: set[str] = set()
     displays: set[str] = set()
     for start in range(0, len(ids), _CHUNK):
@@ -67,7 +67,7 @@ def erase_returned(study: Study) -> int:
             select(Takedown).where(Takedown.erased_at.is_not(None), Takedown.lifted_at.is_(None))
         ).all()
         images = images_of(session, gone) if gone else set()
-        back = {image_id for image_id in images if study.images.path(image_id).exists()}
+        back = set(images) - set(study.images.missing(sorted(images)))
         files = erase_images(study, session, back, taken_down(session)) if back else []
     return sum(store.delete(digest) for store, digest in files)
 

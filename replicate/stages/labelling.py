@@ -54,7 +54,7 @@ def open_provider(context: Context) -> Provider:
     elif kind == "files":
         folder = study.pipeline.label.folder
         provider = FilesProvider(
-            study.root / folder, study.displays.root, worker_key(study), folder
+            study.root / folder, study.displays.location, worker_key(study), folder
         )
     else:
         provider = _brought(study, kind)
@@ -73,7 +73,7 @@ def _brought(study: Study, name: str) -> Provider:
         study=study.pipeline.study.name,
         endpoint=crowd_endpoint(study),
         folder=study.root / name,
-        displays=study.displays.root,
+        displays=study.displays.location,
         key=worker_key(study),
     )
     return factory(name)(settings)

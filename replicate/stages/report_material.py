@@ -275,7 +275,7 @@ def samples(
                 study.displays.get(displays[row.image_id]), row.class_id, row.selected, row.shown
             )
             for row in drawn[:wanted]
-            if study.displays.path(displays[row.image_id]).is_file()
+            if study.displays.exists(displays[row.image_id])
         )
         label = "–".join(str(float(edge)) for edge in edges[place : place + 2])
         strips.append(Strip(label, len(bins[place]), images))

@@ -113,7 +113,7 @@ class Gallery:
     def __init__(self, study: Study, ids: Mapping[str, tuple[str, str | None]]) -> None:
         self._study = study
         self._ids = dict(ids)
-        self._copies = Pictures(study.displays.root)
+        self._copies = Pictures(study.displays.location)
         self._made = lru_cache(maxsize=500)(self._make)
 
     def get(self, image_id: str) -> Picture | None:

@@ -166,14 +166,14 @@ def load_pixels(study: Study, target: SetToScore) -> npt.NDArray[np.uint8]:
             pictures[blob] = grey(decode(study.prepared.get(blob)))
         except FileNotFoundError as error:
             raise MissingError(
-                f"An image of the set {target.name!r} is gone: {study.prepared.path(blob)}.",
+                f"An image of the set {target.name!r} is gone: {study.prepared.where(blob)}.",
                 "Make it again: replicate prepare --retry failed. If it was taken down (replicate "
                 "takedown list), no further model can be scored on this revision of the set.",
             ) from error
         except ItemError as error:
             raise UsageError(
                 f"An image of the set {target.name!r} cannot be decoded ({error}):"
-                f" {study.prepared.path(blob)}.",
+                f" {study.prepared.where(blob)}.",
                 "Delete it and make it again: replicate prepare --retry failed",
             ) from error
     sizes = sorted({picture.shape for picture in pictures.values()})

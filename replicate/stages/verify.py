@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from replicate.base.blobs import Blobs
 from replicate.base.errors import ReplicateError
 from replicate.base.files import BlobStore
 from replicate.reporting.export_check import check
 from replicate.reporting.export_folder import SET
 from replicate.sampling.frozen import Frozen, read_frozen, wrong_files
+from replicate.study import PIPELINE_FILE, open_study
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,17 @@ def _manifest(path: Path) -> Verified:
     study = path.resolve().parent.parent
     faults: list[str] = []
     images = 0
-    if (study / "pipeline.toml").is_file():
-        for kind, name in (("gathered", "images"), ("prepared", "prepared")):
-            if (study / name).is_dir():
+    if (study / PIPELINE_FILE).is_file():
+        opened = open_study(study)
+        for kind, store in (("gathered", opened.images), ("prepared", opened.prepared)):
+            if not isinstance(store, BlobStore) or store.root.is_dir():
                 images = len(frozen.manifest.members)
-                wrong = wrong_files(frozen, kind, _reader(BlobStore(study / name)))
+                wrong = wrong_files(frozen, kind, _reader(store))
                 faults += [f"Image {image}: {what}." for image, what in wrong]
     return Verified(path, frozen, None, faults, images=images)
 
 
-def _reader(store: BlobStore) -> Callable[[str], bytes | None]:
+def _reader(store: Blobs) -> Callable[[str], bytes | None]:
     def read(digest: str) -> bytes | None:
         try:
             return store.get(digest)

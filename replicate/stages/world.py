@@ -187,7 +187,7 @@ class World:
             host, port = self._listen
             folder = annotate_database(self.study).parent
             self._annotate = CrowdServerProcess(
-                folder, self.study.displays.root, ["--host", host], port
+                folder, self.study.displays.location, ["--host", host], port
             )
             self._processes.append(self._annotate)
         return self._annotate
@@ -198,7 +198,7 @@ class World:
             self._crowd = CrowdProcess(
                 self.study.sandbox_dir,
                 self.study.seed,
-                self.study.displays.root,
+                self.study.displays.location,
                 sandbox.workers,
             )
             self._processes.append(self._crowd)

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+from replicate.base.blobs import open_blobs
 from replicate.base.digests import sha256_bytes
-from replicate.base.files import BlobStore
 
 _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -24,15 +24,16 @@ class Picture:
 
 
 class Pictures:
-    """The images of a folder, those last used kept in memory.
+    """The images of a store, those last used kept in memory.
 
     Args:
-        folder: Where they are: ``<first two hex digits>/<sha256>``; None for no images at all.
+        place: The folder where they are, ``<first two hex digits>/<sha256>``, or their place on
+            S3; None for no images at all.
         limit: Bytes to keep in memory.
     """
 
-    def __init__(self, folder: Path | None, limit: int = 256 << 20) -> None:
-        self._blobs = None if folder is None else BlobStore(folder)
+    def __init__(self, place: Path | str | None, limit: int = 256 << 20) -> None:
+        self._blobs = None if place is None else open_blobs(place)
         self._limit = limit
         self._size = 0
         self._kept: OrderedDict[str, Picture] = OrderedDict()
@@ -42,7 +43,7 @@ class Pictures:
         if self._blobs is None:
             return None
         found = self._kept.get(digest)
-        if found is not None and self._blobs.path(digest).is_file():
+        if found is not None and self._blobs.exists(digest):
             self._kept.move_to_end(digest)
             return found
         if found is not None:  # it was deleted, so it is not shown any more
