@@ -200,7 +200,8 @@ def keep(images: tuple[str, ...], note: str, study_dir: str | None, as_json: boo
 
 def _effect_text(effect: dict[str, Any]) -> str:
     lines = [
-        f"{len(effect['entries'])} entries; they name {len(effect['images'])} images of this study."
+        f"Entries: {len(effect['entries'])}. Images of this study that they name: "
+        f"{len(effect['images'])}."
     ]
     if effect["pages_taken_back"]:
         lines.append(f"{effect['pages_taken_back']} pages that were not published are taken back.")
