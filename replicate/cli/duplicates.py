@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replicate.base.errors import UsageError
+from replicate.cli.duplicates_calibrate import calibrate
 from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say, shown_progress
 
@@ -324,3 +325,6 @@ def _text(value: dict[str, Any], found: "list[Leak]", given: dict[str, Any]) -> 
         lines.append(f"Images that could not be read: {value['failed']}")
         lines += [f"  {item['path']}: {item['reason']}" for item in value["failed_images"][:_SHOWN]]
     return "\n".join(lines)
+
+
+duplicates.add_command(calibrate)

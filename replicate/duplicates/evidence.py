@@ -151,6 +151,12 @@ class Evidence:
     low_structure: bool
     verdict: str
 
+    def cut(self, cuts: Cuts) -> str:
+        """The verdict with other cuts."""
+        if self.squared == 0.0:
+            return SURE
+        return _verdict(self.distance256, self.ssim, self.moved, self.low_structure, cuts)
+
 
 def compare(first: Look, second: Look, cuts: Cuts) -> Evidence:
     """Compare two images, and cut."""

@@ -173,3 +173,24 @@ def test_cuts_are_read_and_checked(folder: Path) -> None:
     (folder / "cuts.json").write_text(json.dumps({"sure": 3}))
     refused = replicate(*base, "--cuts", "cuts.json", cwd=folder)
     assert refused.code == 2 and "holds no cuts" in refused.out + refused.err
+
+
+def test_a_calibration_gives_cuts_that_the_search_takes(folder: Path) -> None:
+    outcome = replicate(
+        *("duplicates", "calibrate", "train", "--sample", "12", "--json"),
+        *("--output", "measured.json", "--figure", "curve.png"),
+        cwd=folder,
+    )
+    assert outcome.code == 0, outcome.err
+    value = outcome.json()
+    assert value["n_images"] == 12 and value["edits"]["flipped"]["recall"] >= 0.9
+    with Image.open(folder / "curve.png") as curve:
+        assert curve.width > 500
+    again = replicate(
+        *("duplicates", "--reference", "train", "--candidates", "test", "--json"),
+        *("--cuts", "measured.json"),
+        cwd=folder,
+    )
+    assert _found(again.json()) == PLANTED
+    named = replicate("duplicates", "calibrate", "train", "--figure", "x.pdf", cwd=folder)
+    assert named.code == 2 and ".svg" in named.err
