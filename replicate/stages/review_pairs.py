@@ -43,7 +43,7 @@ def review_of_pairs(study: Study, names: Sequence[str], up_to: float | None = No
         )
     gallery = Gallery(study, {image: prepared[image] for pair in pairs for image in pair.key})
     site = ReviewSite(review_key(study), names, gallery.get)
-    book = Book(study.engine, said_of_pairs, add_verdict)
+    book = Book(study.engine, said_of_pairs, add_verdict, [pair.key for pair in pairs])
     return Review(PairPages(site, pairs, book), names, site.links, len(pairs))
 
 

@@ -51,7 +51,8 @@ def review_of_set(study: Study, names: Sequence[str], name: str) -> Review:
     beside = [one for shown in classes for one in shown.originals]
     gallery = Gallery(study, {one.image_id: prepared[one.image_id] for one in (*images, *beside)})
     site = ReviewSite(review_key(study), names, gallery.get)
-    book = Book(study.engine, said_of_items, partial(_write, name, row.revision))
+    keys = [key for shown in classes for key in shown.keys]
+    book = Book(study.engine, said_of_items, partial(_write, name, row.revision), keys)
     title = f"{row.name}-{row.revision}"
     pages = SetPages(site, title, row.frozen_at is not None, classes, book)
     return Review(pages, names, site.links, len(images))

@@ -32,8 +32,7 @@ class Heard:
         together: How many things each outcome has.
         agreement: On the first verdicts, given before others' could be seen.
         horizon: Of pairs: candidates that have any, those of them whose pairs were all looked
-            at, and the smallest review horizon (None: somewhere not even the nearest pair was
-            looked at); None of sets.
+            at, and the smallest review horizon; None of sets.
     """
 
     total: int
@@ -109,9 +108,9 @@ def _horizon(session: Session, least: int) -> dict[str, Any]:
     }
 
 
-def _shown(distance: float) -> float | None:
+def _shown(distance: float) -> float:
     """A horizon as it is shown: 1 where nothing is left, for that is the largest distance."""
-    return None if distance < 0 else min(distance, 1.0)
+    return min(max(distance, 0.0), 1.0)
 
 
 def _known(value: float) -> float | None:

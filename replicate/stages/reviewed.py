@@ -23,7 +23,7 @@ def left_out(session: Session, study: Study) -> dict[Item, str]:
         horizons = reviews.horizons(session, config.reviewers)
         for member in pool(session):
             horizon = horizons.get(member.image_id)
-            if horizon is not None and horizon.distance < config.horizon:
+            if horizon is not None and horizon.distance <= config.horizon:
                 found[member.image_id, member.class_id] = BEYOND_HORIZON
     excluded = reviews.excluded(session, config.exclude_when, config.reviewers)
     return found | {item: f"review_{reason}" for item, reason in excluded.items()}

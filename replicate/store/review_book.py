@@ -1,5 +1,6 @@
 """Reviews while they are being made: read once, written one by one, each before it counts."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import Engine
@@ -21,6 +22,11 @@ class Book:
         engine: The study's database.
         read: All that was said, the first first.
         write: Writes one entry down.
+        keys: What is looked at now; only this is counted.
+
+    Attributes:
+        looked: By reviewer, how many of the keys they have looked at.
+        split: On how many of the keys those who looked do not say the same.
     """
 
     def __init__(
@@ -28,12 +34,16 @@ class Book:
         engine: Engine,
         read: Callable[[Session], Iterable[tuple[Key, Given]]],
         write: Callable[[Session, Key, Given], None],
+        keys: Iterable[Key],
     ) -> None:
         self._engine = engine
         self._write = write
         self._said: dict[Key, list[Given]] = {}
         self._order: dict[str, list[Key]] = {}
         self._histories: dict[Key, History] = {}
+        self._keys = frozenset(keys)
+        self.looked: Counter[str] = Counter()
+        self.split = 0
         with database.session(engine) as session:
             for key, given in read(session):
                 self._keep(key, given)
@@ -48,25 +58,26 @@ class Book:
 
     def history(self, key: Key) -> History:
         """What was said of one thing."""
-        if key not in self._histories:
-            said = self._said.get(key)
-            if said is None:
-                return NOTHING
-            self._histories[key] = history_of(said)
-        return self._histories[key]
+        return self._histories.get(key, NOTHING)
 
     def own(self, key: Key, reviewer: str) -> Given | None:
         """What a reviewer says of one thing; None if nothing, or if it was taken back."""
         return self.history(key).latest.get(reviewer)
 
-    def last(self, reviewer: str, among: Callable[[Key], bool]) -> Key | None:
-        """What a reviewer judged last and did not take back."""
+    def last(self, reviewer: str) -> Key | None:
+        """Which of the keys a reviewer judged last and did not take back."""
         for key in reversed(self._order.get(reviewer, [])):
-            if among(key) and self.own(key, reviewer) is not None:
+            if key in self._keys and self.own(key, reviewer) is not None:
                 return key
         return None
 
     def _keep(self, key: Key, given: Given) -> None:
-        self._said.setdefault(key, []).append(given)
+        said = self._said.setdefault(key, [])
+        said.append(given)
         self._order.setdefault(given.reviewer, []).append(key)
-        self._histories.pop(key, None)
+        before, after = self.history(key), history_of(said)
+        self._histories[key] = after
+        if key in self._keys:
+            who = given.reviewer
+            self.looked[who] += (who in after.latest) - (who in before.latest)
+            self.split += after.disagreement - before.disagreement

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from replicate.store.safety import REVIEWER, report_unsafe
 from replicate.store.tables import DuplicatePair, DuplicateVerdict, SafetyFlag, SetReview
+from replicate.store.takedowns import taken_down
 
 SAME, DIFFERENT, UNSURE, WITHDRAWN = "same", "different", "unsure", "withdrawn"
 OK, EXCLUDE = "ok", "exclude"
@@ -84,8 +85,8 @@ class Horizon:
     """How far a candidate's pairs were looked at, the nearest first.
 
     Attributes:
-        distance: Every pair up to this pixel distance was looked at by enough reviewers;
-            infinite when all pairs were, -1 when not even the nearest was.
+        distance: Every pair nearer than this was looked at by enough reviewers: the pixel
+            distance of the nearest that was not; infinite when all were.
         pairs: How many pairs the candidate has.
         looked: How many of them enough reviewers looked at.
     """
@@ -276,7 +277,10 @@ def horizons(session: Session, least: int = 1) -> dict[str, Horizon]:
     """
     histories = pair_histories(session)
     distances: dict[str, list[tuple[float, bool]]] = {}
+    gone = taken_down(session)
     for row in session.scalars(select(DuplicatePair)):
+        if row.reference_id in gone or row.candidate_id in gone:
+            continue  # nobody can look at it any more
         history = histories.get((row.reference_id, row.candidate_id))
         looked = history is not None and len(history.latest) >= least
         # A pair without a distance is taken for the nearest: nothing is known of it.
@@ -294,16 +298,11 @@ def horizon(pairs: Iterable[tuple[float, bool]]) -> Horizon:
         pairs: Of each pair the distance, and whether enough reviewers looked at it.
 
     >>> horizon([(0.1, True), (0.3, False), (0.2, True)])
-    Horizon(distance=0.2, pairs=3, looked=2)
+    Horizon(distance=0.3, pairs=3, looked=2)
     """
-    ordered = sorted(pairs)
-    looked = sum(done for _, done in ordered)
-    if looked == len(ordered):
-        return Horizon(math.inf, len(ordered), looked)
-    nearest_open = min(distance for distance, done in ordered if not done)
-    # Of pairs at one distance all must have been looked at.
-    before = [distance for distance, done in ordered if done and distance < nearest_open]
-    return Horizon(max(before, default=-1.0), len(ordered), looked)
+    known = list(pairs)
+    nearest = min((distance for distance, done in known if not done), default=math.inf)
+    return Horizon(nearest, len(known), sum(done for _, done in known))
 
 
 def _utc(time: datetime) -> datetime:

@@ -110,11 +110,11 @@ class PairPages:
 
     def left(self, reviewer: str) -> int:
         """How many pairs a reviewer has not looked at."""
-        return sum(self._book.own(pair.key, reviewer) is None for pair in self._pairs)
+        return len(self._pairs) - self._book.looked[reviewer]
 
     def disagreements(self) -> int:
         """On how many pairs those who looked do not say the same."""
-        return sum(self._book.history(pair.key).disagreement for pair in self._pairs)
+        return self._book.split
 
     async def _front(self, request: Request) -> Response:
         person, _ = self._site.session(request)
@@ -140,7 +140,7 @@ class PairPages:
             next=self._pairs[place + 1].name if place + 1 < len(self._pairs) else None,
             ahead=self._ahead(following),
             difference="difference" in request.query_params,
-            can_undo=self._book.last(person.name, self._names.__contains__) is not None,
+            can_undo=self._book.last(person.name) is not None,
             gain=GAIN,
         )
 
@@ -155,7 +155,7 @@ class PairPages:
 
     async def _undo(self, request: Request) -> Response:
         person, _ = await self._site.posted(request)
-        key = self._book.last(person.name, self._names.__contains__)
+        key = self._book.last(person.name)
         if key is None:
             return went(request, "/")
         self._book.say([(key, Given(person.name, WITHDRAWN, self._site.clock.now()))])

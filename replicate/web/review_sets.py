@@ -86,6 +86,7 @@ class SetPages:
         self._title = title
         self._frozen = frozen
         self._classes = list(classes)
+        self._total = sum(len(shown.images) for shown in self._classes)
         self._book = book
 
     def app(self) -> ASGIApp:
@@ -102,12 +103,11 @@ class SetPages:
 
     def left(self, reviewer: str) -> int:
         """How many images a reviewer has not looked at."""
-        return sum(self._open(shown, reviewer) for shown in self._classes)
+        return self._total - self._book.looked[reviewer]
 
     def disagreements(self) -> int:
         """On how many images those who looked do not say the same."""
-        keys = [key for shown in self._classes for key in shown.keys]
-        return sum(self._book.history(key).disagreement for key in keys)
+        return self._book.split
 
     async def _front(self, request: Request) -> Response:
         person, _ = self._site.session(request)
@@ -126,7 +126,7 @@ class SetPages:
             "review_classes.html.j2",
             rows=rows,
             left=self.left(person.name),
-            total=sum(len(shown.images) for shown in self._classes),
+            total=self._total,
             next=self._after(-1, person.name),
         )
 

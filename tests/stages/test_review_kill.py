@@ -80,7 +80,7 @@ def test_the_commands_say_what_was_found(tmp_path: Path) -> None:
     assert found["agreement"] == {"compared": 3, "agreed": 1.0, "alpha": 1.0}
     pairs = outcome.json()["duplicates"]
     assert pairs["agreement"]["agreed"] is None
-    assert pairs["horizon"] == {"candidates": 4, "complete": 0, "smallest": None}
+    assert pairs["horizon"] == {"candidates": 4, "complete": 0, "smallest": 0.0}
     text = replicate("-C", study.root, "review", "status").out
     assert "matched-1: 3 of 6 looked at (ada 3, bob 3)" in text and "100.0%" in text
     table = tmp_path / "reviews.csv"
@@ -95,6 +95,7 @@ def test_the_commands_say_what_was_found(tmp_path: Path) -> None:
     replicate("-C", study.root, "review", "export", "horizons", "--output", empty)
     lines = empty.read_text().splitlines()
     assert lines[0] == "image_id,horizon,complete,pairs,looked" and len(lines) == 5
-    assert all(line.endswith(",,False,1,0") for line in lines[1:])
+    ends = {line.partition(",")[2] for line in lines[1:]}
+    assert ends == {f"{distance},False,1,0" for distance in (0.0, 0.1, 0.2, 0.3)}
     outcome = replicate("-C", study.root, "review", "set", "nothing", "--json")
     assert outcome.code == 2 and "no test set" in json.loads(outcome.out)["error"]
