@@ -37,7 +37,7 @@ def read_local(url: str, max_bytes: int) -> bytes:
             data = handle.read(size)
     except FileNotFoundError as error:
         raise ItemError("gone", str(error)) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ItemError("forbidden", str(error)) from error
     if len(data) < size:
         raise ItemError("truncated", f"{path.name} ends after {len(data)} of {size} bytes")
