@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from replicate.sources.flickr import CAP
+from replicate.sources.flickr_arguments import check_own_arguments
 from replicate.sources.registry import asked_by_class
 from replicate.sources.terms import Term, source_terms, split_budget
 from replicate.stages.gather_source import source_settings
@@ -96,6 +97,7 @@ def plan_gather(study: Study) -> GatherPlan:
     """
     config = study.pipeline.gather
     called = config.source == "flickr"
+    check_own_arguments(set(config.arguments))
     by_class = asked_by_class(config.source, source_settings(study))
     windows = max(1, len(config.date_windows))
     pages = ceil(CAP / config.per_page)

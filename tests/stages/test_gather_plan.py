@@ -3,6 +3,7 @@ import time
 import pytest
 from support.command import replicate
 
+from replicate.base.errors import PipelineError, UsageError
 from replicate.pipeline import parse_pipeline
 from replicate.stages.gather_plan import plan_gather
 from replicate.study import init_study, open_study
@@ -76,3 +77,42 @@ def test_terms_by_wnid_are_keys_of_the_pipeline_file(tmp_path):
     assert parse_pipeline(text, path).pipeline.classes.more_terms == {
         "n01443537": ("goldfish pond",)
     }
+
+
+def _planned(folder, *changes):
+    study = init_study(folder, "digits")
+    path = study.root / "pipeline.toml"
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    return plan_gather(open_study(study.root))
+
+
+def test_arguments_that_flickr_does_not_have_are_refused_by_the_plan(tmp_path):
+    change = ("[gather]\n", "[gather]\narguments = { min_uploaded_date = 1 }\n")
+    with pytest.raises(UsageError, match="min_uploaded_date"):
+        _planned(tmp_path, change)
+
+
+@pytest.mark.parametrize(
+    ("source", "first"),
+    [
+        ('"webdataset"\npath = "s.tar"', "0"),
+        ('"folder"\npath = "p"\nmetadata = "t.csv"', "zero"),
+        ('"table"\npath = "classes.csv"', "0"),
+        ('"table"\npath = "texts.jsonl"', "zero"),
+    ],
+)
+def test_every_source_is_planned_without_reading_its_images(tmp_path, source, first):
+    (tmp_path / "classes.csv").write_text("path,label\n1.png,0\n")
+    (tmp_path / "texts.jsonl").write_text('{"path": "1.png", "caption": "zero"}\n')
+    plan = _planned(tmp_path, ('source = "flickr"', f"source = {source}"))
+    assert plan.classes[0].terms[0].text == first
+    assert plan.total("calls") == 0
+
+
+def test_a_source_that_there_is_not_is_refused_by_the_plan(tmp_path):
+    with pytest.raises(PipelineError, match="flikcr"):
+        _planned(tmp_path, ('source = "flickr"', 'source = "flikcr"'))

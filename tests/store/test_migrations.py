@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, text
 
 from replicate.base.resources import data_dir
 from replicate.store import database, queries
-from replicate.store.tables import Batch, Hit, Payment
+from replicate.store.tables import Batch, Candidate, ClassSearch, Hit, Payment
 
 ROWS = (
     "INSERT INTO images VALUES ('a', 8, 8, 100)",
@@ -74,3 +74,34 @@ def test_nothing_published_makes_no_batch(engine: Engine) -> None:
     database.upgrade(engine)
     with database.session(engine) as session:
         assert session.scalars(select(Batch)).all() == []
+
+
+def test_classes_that_were_searched_before_are_done(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO runs (run_id, stage, versions, seed, pipeline_digest, started_at, "
+                "status, done, skipped, failed, details) VALUES (7, 'gather', '{}', 1, '', "
+                "'2026-01-01 00:00:00', 'done', 0, 0, '{}', '{}')"
+            )
+        )
+        for number, class_id in enumerate(["cat", "cat", "dog"]):
+            connection.execute(
+                text(
+                    "INSERT INTO queries (query_id, source, class_id, term, page, fetched, new, "
+                    f"run_id) VALUES ('q{number}', 'flickr', '{class_id}', 't', 1, 1, 1, 7)"
+                )
+            )
+        connection.execute(
+            text(
+                "INSERT INTO candidates (source, source_id, class_id, position, query_id, url, "
+                "owner, status, attempts) VALUES ('flickr', '1', 'cat', 0, 'q0', 'http://x', 'ada',"
+                " 'found', 0)"
+            )
+        )
+    database.upgrade(engine)
+    with database.session(engine) as session:
+        done = {row.class_id: row.candidates for row in session.scalars(select(ClassSearch))}
+        kept = session.scalars(select(Candidate)).one()
+    assert done == {"cat": 1, "dog": 0}
+    assert (kept.owner, kept.owner_id, kept.tags, kept.sizes) == ("ada", None, None, None)
