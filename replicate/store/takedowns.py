@@ -60,6 +60,7 @@ def matches(kind: str, value: str) -> ColumnElement[bool]:
     if kind == OWNER:
         return or_(
             Candidate.owner == value,
+            Candidate.owner_id == value,
             Candidate.page_url.contains(f"/photos/{value}/", autoescape=True),
         )
     forms = _forms(value)

@@ -81,6 +81,7 @@ def _fill(session: Session) -> None:
             url=url,
             page_url=page,
             owner=owner,
+            owner_id="4@N01" if name == "504" else None,
             status="ok" if image else "found",
             image_id=image,
         )
@@ -95,6 +96,7 @@ def _fill(session: Session) -> None:
         ("image", "not-here", ["not-here"]),
         ("owner", "Ann", "ab"),
         ("owner", "1@N01", "ab"),
+        ("owner", "4@N01", "d"),
         ("owner", "50%_off", "c"),
         ("owner", "5_%", ""),
         ("owner", "%", ""),
