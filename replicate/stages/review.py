@@ -43,8 +43,12 @@ class Standings:
 
     @property
     def complete(self) -> bool:
-        """Whether everybody has looked at everything, and nothing is left to talk about."""
-        return not any(self.left.values()) and not self.disagreements
+        """Whether everybody has looked at everything, and nothing is left to talk about.
+
+        Who looks alone cannot settle what others disagreed on before.
+        """
+        alone = len(self.left) == 1
+        return not any(self.left.values()) and (alone or not self.disagreements)
 
 
 class Pages(Protocol):

@@ -158,6 +158,20 @@ def test_it_ends_by_itself_once_all_agree(study: Study, monkeypatch: pytest.Monk
         assert _gone(people[0].base)
 
 
+def test_who_looks_alone_need_not_settle_what_others_disagree_on(study: Study) -> None:
+    with reviewing(review_of_pairs(study, BOTH)) as links:
+        for name, verdict in (("ada", "same"), ("bob", "different")):
+            person = Visitor(links[name])
+            person.post(person.path, verdict=verdict)
+    made = review_of_pairs(study, ["carl"])
+    with reviewing(made) as links:
+        carl = Visitor(links["carl"])
+        for left in (4, 3, 2, 1):
+            assert made.standings().left == {"carl": left} and not made.standings().complete
+            carl.post(carl.path, verdict="unsure")
+        assert made.standings().disagreements == 1 and made.standings().complete
+
+
 def _gone(base: str) -> bool:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
