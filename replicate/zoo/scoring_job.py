@@ -113,6 +113,19 @@ class _Model:
     done: int = 0
     failed: ReplicateError | None = None
     ready: "tuple[LoadedModel, OutputMap] | None" = None
+    facts: "_Facts | None" = None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a prediction file says of a model: enough to write it without loading it again."""
+
+    weights: str
+    preprocessing: str
+    family: str
+    parameters: int
+    card: Mapping[str, Any]
+    outputs: OutputMap
 
 
 class _Work:
@@ -200,6 +213,11 @@ class _Work:
                 loaded.outputs, loaded.n_outputs, classes, self.job.class_map, self.job.restrict
             )
             model.ready = (loaded, outputs)
+            found = loaded.description
+            model.facts = _Facts(
+                loaded.weights_digest, found.preprocessing, found.family, loaded.parameters,
+                found.card, outputs,
+            )  # fmt: skip
         return model.ready
 
     def _score(self, model: _Model, pixels: Any) -> Scored:
@@ -241,11 +259,15 @@ class _Work:
 
     def _write(self, model: _Model, scored: Scored, failed: Mapping[int, str]) -> tuple[Path, Key]:
         job, images = self.job, self.job.images
-        loaded, outputs = self._ready(model)
-        model.ready = None
+        if model.facts is None:  # all parts are another run's
+            self._ready(model)
+        facts, model.ready = model.facts, None
+        if facts is None:
+            raise ItemError("bad_model", f"{model.name} could not be loaded")
+        outputs = facts.outputs
         key = Key(
-            loaded.weights_digest,
-            f"{DECODER}+{loaded.description.preprocessing}",
+            facts.weights,
+            f"{DECODER}+{facts.preprocessing}",
             job.how.name + ("+logits" if job.how.logits else ""),
             outputs.name,
             images.digest,
@@ -253,15 +275,15 @@ class _Work:
         labels = outputs.labels(images.class_ids) if images.class_ids else None
         header = {
             "model": model.name,
-            "family": loaded.description.family,
+            "family": facts.family,
             "set": images.name,
             "n": len(images.items),
             "key": key.digest,
             "depends_on": asdict(key),
             "classes": list(outputs.classes),
             "failed_images": {images.items[at]: reason for at, reason in sorted(failed.items())},
-            "parameters": loaded.parameters,
-            "card": loaded.description.card,
+            "parameters": facts.parameters,
+            "card": dict(facts.card),
             "versions": {"replicate": __version__, **_versions()},
         }
         path = path_of(job.folder, model.name, key)

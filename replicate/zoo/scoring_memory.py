@@ -37,10 +37,11 @@ def identity(name: str, options: ModelOptions, known: Path) -> Identity:
     Raises:
         ReplicateError: The model cannot be described.
     """
+    if split(name)[0] == "py":  # the function alone knows
+        made = open_model(name, options)
+        return Identity(made.description, made.weights_digest)
     found = describe(name, options)
     path = Path(found.weights) if found.weights else None
-    if split(name)[0] == "py":  # the function alone knows
-        return Identity(found, open_model(name, options).weights_digest)
     if path is None or not path.is_file():
         return Identity(found, f"fetched:{found.weights}")
     status = path.stat()

@@ -1,6 +1,7 @@
 """The engine beside timm's loaders and a bare forward pass (run with --benchmark-only, extra zoo).
 
-CPU seconds of the whole process, all threads, after imports: what a zoo costs on this machine.
+CPU seconds of the whole process, all threads, after imports, building the models included: what
+a zoo costs on this machine.
 The same five best classes are asserted before anything is reported.
 """
 
@@ -56,7 +57,9 @@ def _bare(photos):
     pixels = [reference_rgb(file.read_bytes()) for file in files]
     torch.set_num_threads(usable_threads())
     for name in MODELS:
+        start = time.process_time()
         model = open_model(name)
+        spent += time.process_time() - start
         description = model.description
         views = np.stack([cut(image, description.view) for image in pixels])
         batches = [standardised(views[at : at + 32], description.mean, description.std)
@@ -78,9 +81,9 @@ def _loaders(photos):
     import timm
 
     for name, arch in zip(MODELS, ARCHES, strict=True):
+        start = time.process_time()
         model = open_model(name)
         config = timm.get_pretrained_cfg(arch).to_dict()
-        start = time.process_time()
         transform = create_transform(
             **resolve_data_config(pretrained_cfg=config, use_test_size=True), is_training=False
         )
