@@ -46,6 +46,7 @@ from replicate.base.randomness import stream
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_ENOUGH = 5  # votes below which no estimator is without bias
 STEPS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)  # votes at which the gap is looked at
 
 
@@ -143,7 +144,8 @@ def adjusted_gaps(
     Intervals are percentiles of a bootstrap over images, each with its votes, original and new
     apart; where strata are given their sizes are kept. Where single votes are given, they are
     widened by what workers add (`replicate.analysis.adjust_workers`); without, they hold if the
-    votes of different images are independent.
+    votes of different images are independent. With fewer than five votes an image every estimator
+    has a bias; the recommended one's interval then holds that of ``heldout``, too.
 
     Args:
         original: The original's images; a sample that stands for the original.
@@ -185,16 +187,27 @@ def adjusted_gaps(
     spreads: dict[str, WorkerSpread] = {}
     if original.votes is not None or new.votes is not None:
         spreads = worker_spreads(original, new, estimators, held, degree)
+    gaps = {
+        name: _gap(values, level, n_images, spreads.get(name)) for name, values in found.items()
+    }
+    best = recommended_for(fewest)
+    if fewest < _ENOUGH and best in gaps and "heldout" in gaps:
+        gaps[best] = _envelope(gaps[best], gaps["heldout"])
     return AdjustedGaps(
         raw=_gap(raw, level, n_images),
-        estimators={
-            name: _gap(values, level, n_images, spreads.get(name)) for name, values in found.items()
-        },
-        recommended=recommended_for(fewest),
+        estimators=gaps,
+        recommended=best,
         degree=degree,
         held=held,
         workers=max((spread.workers for spread in spreads.values()), default=None),
     )
+
+
+def _envelope(gap: Gap, other: Gap) -> Gap:
+    """A gap with an interval that holds that of another estimator, whose bias is another."""
+    one, two = gap.interval, other.interval
+    ends = Interval(min(one.low, two.low), max(one.high, two.high), one.level)
+    return Gap(gap.gap, ends, gap.worker_sd)
 
 
 def gaps_by_votes(

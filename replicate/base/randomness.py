@@ -10,7 +10,12 @@ import hmac
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
 
 
 def _digest(seed: int, names: tuple[str | int, ...]) -> bytes:
@@ -42,6 +47,30 @@ def uniform(seed: int, *names: str | int) -> float:
     True
     """
     return int.from_bytes(_digest(seed, names)[:7], "big") / float(1 << 56)
+
+
+def uniforms(seed: int, names: "Sequence[str | int]", items: "Sequence[str]") -> "Floats":
+    """`uniform(seed, *names, item)` for each of many items, in less than half the time.
+
+    Args:
+        seed: The study's seed.
+        names: What the numbers are for.
+        items: What they are of.
+
+    Returns:
+        Shape (items,).
+
+    >>> uniforms(1, ("sample", "t"), ["a", "b"])[1] == uniform(1, "sample", "t", "b")
+    np.True_
+    """
+    import numpy as np
+
+    start = "\x1f".join([str(int(seed)), *map(str, names), ""]).encode()
+    sha256 = hashlib.sha256
+    digests = b"".join([sha256(start + item.encode()).digest() for item in items])
+    words = np.frombuffer(digests, dtype=">u8").reshape(-1, 4)[:, 0] >> np.uint64(8)
+    found: npt.NDArray[np.float64] = words.astype(np.float64) / float(1 << 56)
+    return found
 
 
 def token(key: bytes, *names: str | int, length: int = 32) -> str:

@@ -1,6 +1,7 @@
 """What is sampled from: selection counts, and which images may be sampled at all."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -138,20 +139,79 @@ def eligibility(
     >>> eligibility(pool, 3).tolist()
     ['other_class', 'too_few_votes', '']
     """
-    named = excluded or {}
-    frequency = pool.frequency.tolist()
-    reasons: list[str] = []
-    best: dict[str, tuple[tuple[float, int, str], int]] = {}
-    rows = zip(pool.image_id.tolist(), pool.class_id.tolist(), pool.shown.tolist(), strict=True)
-    for place, (image_id, class_id, shown) in enumerate(rows):
-        reason = named.get((image_id, class_id), ELIGIBLE)
-        if not reason and shown < max(min_votes, 1):
-            reason = TOO_FEW_VOTES if shown else NO_VOTES
-        reasons.append(reason)
-        if not reason:
-            rank = ((-frequency[place], -shown, class_id), place)
-            winner, loser = sorted([rank, best.get(image_id, rank)])
-            best[image_id] = winner
-            if winner != loser:
-                reasons[loser[1]] = OTHER_CLASS
-    return np.array(reasons, dtype=np.str_)
+    kinds = [ELIGIBLE, NO_VOTES, TOO_FEW_VOTES, OTHER_CLASS]
+    code = np.where(pool.shown >= max(min_votes, 1), 0, np.where(pool.shown > 0, 2, 1))
+    for place, reason in _places(pool, excluded or {}):
+        if reason not in kinds:
+            kinds.append(reason)
+        code[place] = kinds.index(reason)
+    code[_lost_to_another_class(pool, np.flatnonzero(code == 0))] = 3
+    return np.array(kinds, dtype=np.str_)[code]
+
+
+def _places(
+    pool: Frequencies, excluded: Mapping[tuple[str, str], str]
+) -> Iterator[tuple[int, str]]:
+    """The rows that are excluded, with the reason."""
+    images: dict[str, dict[str, str]] = {}
+    for (image_id, class_id), reason in excluded.items():
+        images.setdefault(class_id, {})[image_id] = reason
+    for class_id, reasons in sorted(images.items()):
+        first = int(np.searchsorted(pool.class_id, class_id, side="left"))
+        for place, image_id in enumerate(pool.of_class(class_id).image_id.tolist()):
+            if image_id in reasons:
+                yield first + place, reasons[image_id]
+
+
+def _lost_to_another_class(pool: Frequencies, good: Counts) -> list[int]:
+    """Of rows with the same image, all but the best."""
+    images = pool.image_id[good].tolist()
+    if len(set(images)) == len(images):
+        return []
+    twice = {image for image, n in Counter(images).items() if n > 1}
+    rows: dict[str, list[tuple[float, int, str, int]]] = {}
+    frequency = pool.frequency
+    for image, place in zip(images, good.tolist(), strict=True):
+        if image in twice:
+            rank = -float(frequency[place]), -int(pool.shown[place]), str(pool.class_id[place])
+            rows.setdefault(image, []).append((*rank, place))
+    return [row[3] for ranked in rows.values() for row in sorted(ranked)[1:]]
+
+
+def counted(
+    image_id: Text, class_id: Text, item: Counts, yes: npt.NDArray[np.bool_]
+) -> Frequencies:
+    """A table of selection counts from single votes in columns: millions of them.
+
+    Args:
+        image_id: The image of each (image, class), shape (n,).
+        class_id: Its class, shape (n,).
+        item: The (image, class) that each vote is on, from 0, shape (votes,).
+        yes: Whether the worker selected it, shape (votes,).
+
+    Raises:
+        UsageError: An (image, class) is there twice, or a vote is on none of them.
+
+    >>> names = np.array(["b", "a"]), np.array(["0", "0"])
+    >>> found = counted(*names, np.array([0, 0, 1]), np.array([True, False, True]))
+    >>> found.image_id.tolist(), found.selected.tolist(), found.shown.tolist()
+    (['a', 'b'], [1, 1], [1, 2])
+    """
+    if item.size and not 0 <= int(item.min()) <= int(item.max()) < len(image_id):
+        raise UsageError("A vote is on an image that is not in the table.")
+    shown = np.bincount(item, minlength=len(image_id))
+    selected = np.bincount(item[yes], minlength=len(image_id))
+    same = class_id[1:] == class_id[:-1]
+    rising = (class_id[1:] > class_id[:-1]) | same & (image_id[1:] > image_id[:-1])
+    if not rising.all():
+        order = np.lexsort((image_id, class_id))
+        image_id, class_id = image_id[order], class_id[order]
+        shown, selected = shown[order], selected[order]
+        twice = (image_id[1:] == image_id[:-1]) & (class_id[1:] == class_id[:-1])
+        if twice.any():
+            place = int(np.flatnonzero(twice)[0])
+            raise UsageError(
+                f"Image {image_id[place]} is there twice for class {class_id[place]}.",
+                "Add up its votes, or remove one of the rows.",
+            )
+    return Frequencies(image_id, class_id, selected, shown)

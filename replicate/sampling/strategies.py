@@ -5,14 +5,14 @@ the image: neither the order of the input nor the rest of the pool changes it, s
 revision carries over what it can.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from replicate.base.errors import UsageError
-from replicate.base.randomness import uniform
+from replicate.base.randomness import uniforms
 from replicate.sampling.feasibility import Need, require_feasible
 from replicate.sampling.frequencies import ELIGIBLE, Frequencies, eligibility
 from replicate.sampling.matching import (
@@ -21,7 +21,7 @@ from replicate.sampling.matching import (
     too_few_originals,
     wanted_by_stratum,
 )
-from replicate.sampling.strata import PAPER_EDGES, stratum_labels, stratum_of
+from replicate.sampling.strata import PAPER_EDGES, Counts, stratum_labels, stratum_of
 
 if TYPE_CHECKING:
     from replicate.sampling.estimated import TrueMatching
@@ -158,6 +158,7 @@ def plan(
     original: Frequencies,
     class_ids: Sequence[str],
     excluded: Mapping[tuple[str, str], str] | None = None,
+    previous: Collection[tuple[str, str]] = (),
 ) -> Sample:
     """What drawing would give, without stopping if something is missing.
 
@@ -167,6 +168,8 @@ def plan(
         original: As for `draw`.
         class_ids: As for `draw`.
         excluded: As for `draw`.
+        previous: (image id, class id) of a revision before: among images that are equal to the
+            strategy, these come first.
 
     >>> from replicate.sampling.frequencies import frequencies
     >>> pool = frequencies([("a", "0", 9, 10)])
@@ -176,6 +179,9 @@ def plan(
     reasons = eligibility(pool, request.min_votes, excluded)
     good = pool.where(reasons == ELIGIBLE)
     counted = original.where(original.shown >= max(request.min_votes, 1))
+    before: dict[str, set[str]] = {}
+    for image_id, class_id in previous:
+        before.setdefault(class_id, set()).add(image_id)
     matching = None
     if request.strategy == "matched-estimated" and len(good) and len(counted):
         # Imported late: the other strategies need no solver.
@@ -186,15 +192,16 @@ def plan(
     needs: list[Need] = []
     for class_id in sorted(set(class_ids)):
         there, old = good.of_class(class_id), counted.of_class(class_id)
+        kept = before.get(class_id, set())
         if request.strategy in MATCHED and len(old) < request.min_original_images:
             need = too_few_originals(class_id, len(old), request.min_original_images)
             part: tuple[list[Chosen], list[Need]] = [], [need]
         elif request.strategy == "matched-frequency":
-            part = _matched(request, class_id, there, old)
+            part = _matched(request, class_id, there, old, kept)
         elif matching is not None:
-            part = _estimated(request, class_id, there, matching)
+            part = _estimated(request, class_id, there, matching, kept)
         else:
-            part = _ranked(request, class_id, there)
+            part = _ranked(request, class_id, there, kept)
         chosen += part[0]
         needs += part[1]
     names, counts = np.unique(reasons[reasons != ELIGIBLE], return_counts=True)
@@ -202,13 +209,19 @@ def plan(
     return Sample(tuple(sorted(chosen)), tuple(needs), ineligible)
 
 
-def _random_order(request: Request, class_id: str, images: Sequence[str]) -> list[int]:
-    """Places of the images, in random order."""
-    keys = [uniform(request.seed, "sample", request.name, class_id, image) for image in images]
-    return sorted(range(len(images)), key=lambda i: (keys[i], images[i]))
+def _random_order(
+    request: Request, class_id: str, images: Sequence[str], kept: Collection[str]
+) -> Counts:
+    """Places of the images, which are sorted, in random order; those of before come first."""
+    keys = uniforms(request.seed, ("sample", request.name, class_id), images)
+    if not kept:
+        return np.argsort(keys, kind="stable")
+    return np.lexsort((keys, np.array([image not in kept for image in images])))
 
 
-def _ranked(request: Request, class_id: str, there: Frequencies) -> tuple[list[Chosen], list[Need]]:
+def _ranked(
+    request: Request, class_id: str, there: Frequencies, kept: Collection[str]
+) -> tuple[list[Chosen], list[Need]]:
     """threshold, top and uniform: the first images of an order."""
     images = there.image_id.tolist()
     name = "all"
@@ -217,22 +230,27 @@ def _ranked(request: Request, class_id: str, there: Frequencies) -> tuple[list[C
         there = there.where(there.frequency >= least)
         images, name = there.image_id.tolist(), f"[{least:g}, 1]"
     if request.strategy == "top":
-        keys = zip((-there.frequency).tolist(), (-there.shown).tolist(), images, strict=True)
-        order = [place for _, place in sorted((key, i) for i, key in enumerate(keys))]
+        new = [image not in kept for image in images]
+        keys = zip((-there.frequency).tolist(), (-there.shown).tolist(), new, images, strict=True)
+        order = np.array([i for _, i in sorted((key, i) for i, key in enumerate(keys))], np.int64)
     else:
-        order = _random_order(request, class_id, images)
+        order = _random_order(request, class_id, images, kept)
     labels = stratum_labels(request.edges)
     strata = stratum_of(there.frequency, request.edges)
     chosen = [
         Chosen(class_id, images[i], labels[strata[i]], filled=False)
-        for i in order[: request.per_class]
+        for i in order[: request.per_class].tolist()
     ]
     missing = max(0, request.per_class - len(images))
     return chosen, [Need(class_id, name, request.per_class, len(images), 0, missing)]
 
 
 def _matched(
-    request: Request, class_id: str, there: Frequencies, original: Frequencies
+    request: Request,
+    class_id: str,
+    there: Frequencies,
+    original: Frequencies,
+    kept: Collection[str],
 ) -> tuple[list[Chosen], list[Need]]:
     """matched-frequency: as many of each bin as the original's histogram says."""
     labels = stratum_labels(request.edges)
@@ -241,20 +259,25 @@ def _matched(
     wanted = wanted_by_stratum(original.frequency, request.per_class, request.edges)
     allocation = allocate(wanted, available, request.fill)
     images = there.image_id.tolist()
-    order = _random_order(request, class_id, images)
+    order = _random_order(request, class_id, images, kept)
     chosen: list[Chosen] = []
     for stratum, label in enumerate(labels):
         own = int(allocation.own[stratum])
         standing_in = int(allocation.filling[:, stratum].sum())
-        inside = [i for i in order if strata[i] == stratum][: own + standing_in]
+        inside = order[strata[order] == stratum][: own + standing_in]
         chosen += [
-            Chosen(class_id, images[i], label, filled=rank >= own) for rank, i in enumerate(inside)
+            Chosen(class_id, images[i], label, filled=rank >= own)
+            for rank, i in enumerate(inside.tolist())
         ]
     return chosen, class_needs(class_id, allocation, available, request.edges)
 
 
 def _estimated(
-    request: Request, class_id: str, there: Frequencies, matching: "TrueMatching"
+    request: Request,
+    class_id: str,
+    there: Frequencies,
+    matching: "TrueMatching",
+    kept: Collection[str],
 ) -> tuple[list[Chosen], list[Need]]:
     """matched-estimated: as many of each number of votes as give the true frequencies."""
     missing = max(0, request.per_class - len(there))
@@ -268,7 +291,7 @@ def _estimated(
     strata = stratum_of(there.frequency, request.edges)
     images = there.image_id.tolist()
     chosen: list[Chosen] = []
-    for i in _random_order(request, class_id, images):
+    for i in _random_order(request, class_id, images, kept).tolist():
         if left[places[i]]:
             left[places[i]] -= 1
             chosen.append(Chosen(class_id, images[i], labels[strata[i]], filled=False))

@@ -66,7 +66,8 @@ class Options:
         retry_failed: Take up failed items again.
         retry_reason: Only those that failed for this reason.
         confirm_cost: The cost that the user has seen and agrees to.
-        exploratory: Score sets that are not frozen.
+        exploratory: Score sets that are not frozen; draw a set again that was scored.
+        revise: The test set that a later revision is drawn of.
         top_up: Valid votes that every published image should have; None: as the pipeline says.
         recheck: Ask the provider about complete HITs again, too.
     """
@@ -77,6 +78,7 @@ class Options:
     exploratory: bool = False
     top_up: int | None = None
     recheck: bool = False
+    revise: str | None = None
 
 
 @dataclass

@@ -18,6 +18,7 @@ from replicate.base.digests import digest_rows
 from replicate.base.errors import GuardError, MissingError, ReplicateError, UsageError
 from replicate.base.files import write_text
 from replicate.pipeline import pipeline_digest
+from replicate.pipeline.sampling import SampleConfig
 from replicate.sampling.frozen import Frozen, counts, from_text
 from replicate.sampling.manifest import Manifest
 from replicate.stages.common import library_versions
@@ -65,11 +66,21 @@ def known_set(study: Study, name: str) -> None:
     Raises:
         UsageError: The pipeline has no such set.
     """
-    names = [block.name for block in study.pipeline.sample]
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Its sets are: {', '.join(names)}"
+    block_of(study, name)
+
+
+def block_of(study: Study, name: str) -> SampleConfig:
+    """The block of the pipeline file that asks for a set.
+
+    Raises:
+        UsageError: There is none.
+    """
+    blocks = {block.name: block for block in study.pipeline.sample}
+    if name not in blocks:
+        near = difflib.get_close_matches(name, blocks, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Its sets are: {', '.join(blocks)}"
         raise UsageError(f"The pipeline has no test set {name!r}.", hint)
+    return blocks[name]
 
 
 def freeze_row(session: Session, study: Study, row: TestSet, now: datetime) -> None:

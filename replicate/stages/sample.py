@@ -1,9 +1,11 @@
 """sample: draw the test sets of the `[[sample]]` blocks.
 
-A set that was drawn is never drawn again, and a frozen one never changes. Each set is stored in
-one transaction; a set that cannot be drawn stops the stage with exit 4, once the others are.
+A set that was drawn is not drawn again unless that is asked for: then a later revision is, and
+the one before stays as it is. A frozen set never changes. Each set is stored in one transaction;
+a set that cannot be drawn stops the stage with exit 4, once the others are.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +13,17 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from replicate.base.errors import MissingError, UsageError
+from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.pipeline.sampling import SampleConfig
 from replicate.sampling.feasibility import InfeasibleSample, Need
 from replicate.sampling.frequencies import Frequencies, frequencies
 from replicate.sampling.holdout import Check, compare, split_votes
 from replicate.sampling.manifest import Manifest
-from replicate.sampling.strategies import Request, Sample
+from replicate.sampling.revisions import Previous, Revision, class_sources, revise
+from replicate.sampling.strategies import Chosen, Request, Sample
 from replicate.sampling.strategies import plan as plan_sample
 from replicate.stages.common import Context, Tally, stage
-from replicate.stages.freezing import drawn_from, freeze_row, write_missing_manifests
+from replicate.stages.freezing import block_of, drawn_from, freeze_row, write_missing_manifests
 from replicate.stages.reviewed import left_out
 from replicate.store.queries import (
     CountedVote,
@@ -31,7 +34,8 @@ from replicate.store.queries import (
     pool,
     set_members,
 )
-from replicate.store.tables import Hit, TestSet, TestSetImage
+from replicate.store.tables import Hit, Prediction, TestSet, TestSetImage
+from replicate.store.takedowns import TAKEN_DOWN, taken_down
 from replicate.study import Study
 
 _FIRST = 1  # the revision that this stage draws
@@ -60,8 +64,10 @@ class _Counts:
 
 @stage("sample")
 def sample(context: Context) -> Tally:
-    """Draw every set of the pipeline that was not drawn before."""
+    """Draw every set of the pipeline that was not drawn before; or a later revision of one set."""
     study = context.study
+    if context.options.revise is not None:
+        return _revise(context, context.options.revise)
     blocks = study.pipeline.sample
     with study.session() as session:
         drawn = {block.name for block in blocks if newest_revision(session, block.name)}
@@ -93,6 +99,71 @@ def sample(context: Context) -> Tally:
     if infeasible:
         raise infeasible[0]
     return tally
+
+
+def _revise(context: Context, name: str) -> Tally:
+    """Draw the next revision of a set: what may stay stays (`replicate.sampling.revisions`)."""
+    study, block = context.study, block_of(context.study, name)
+    with study.session() as session:
+        row = newest_revision(session, name)
+        if row is None:
+            raise MissingError(
+                f"The test set {name!r} was not drawn yet.", "Draw it: replicate sample"
+            )
+        exploratory = context.options.exploratory
+        if _was_scored(session, name) and not exploratory:
+            raise GuardError(
+                f"Models were scored on the test set {name!r}: drawing it again after that is a "
+                "choice that their accuracies may have made.",
+                f"If that is meant: replicate sample --revise {name} --exploratory",
+            )
+        before = _previous(session, row)
+        material = _material(session, study)
+        down = taken_down(session)  # those are in no pool
+        origin = drawn_from(session, study, context.clock.now())
+    counts, request = _counts(study, material, block.holdout_votes), _request(study, block)
+    classes = [item.class_id for item in study.classes]
+    excluded = material.excluded | {
+        (item.image_id, item.class_id): TAKEN_DOWN
+        for item in before.chosen
+        if item.image_id in down
+    }
+    found = revise(request, counts.pool, counts.original, classes, before, excluded)
+    if not found.sample.feasible:
+        raise InfeasibleSample(found.sample.needs, name)
+    if set(found.sample.chosen) == set(before.chosen):
+        return Tally(skipped=1, notes=[f"{name}-{row.revision} would hold the same images."])
+    _store(context, block, request, found.sample, counts, origin, row.revision + 1, found)
+    write_missing_manifests(study)
+    reasons = Counter(found.dropped.values())
+    details = {
+        "revision": row.revision + 1,
+        "n": len(found.sample.chosen),
+        "kept": found.kept,
+        "dropped": dict(sorted(reasons.items())),
+        "classes_unchanged": len(found.unchanged),
+    }
+    note = (
+        f"{name}-{row.revision + 1}: {found.kept} images stay, {len(found.dropped)} go, "
+        f"{len(found.sample.chosen) - found.kept} are new; {len(found.unchanged)} of "
+        f"{len(classes)} classes are as they were."
+    )
+    return Tally(done=1, details={name: details}, notes=[note])
+
+
+def _was_scored(session: Session, name: str) -> bool:
+    scored = select(Prediction.model).where(Prediction.set_name == name, Prediction.status == "ok")
+    return session.scalars(scored.limit(1)).first() is not None
+
+
+def _previous(session: Session, row: TestSet) -> Previous:
+    images = session.scalars(
+        select(TestSetImage)
+        .where(TestSetImage.name == row.name, TestSetImage.revision == row.revision)
+        .order_by(TestSetImage.position)
+    ).all()
+    chosen = [Chosen(i.class_id, i.image_id, i.stratum or "", i.filled) for i in images]
+    return Previous(tuple(chosen), (row.match or {}).get("sources", {}))
 
 
 def plan(study: Study) -> list[dict[str, Any]]:
@@ -210,22 +281,32 @@ def _store(
     found: Sample,
     counts: _Counts,
     origin: dict[str, Any],
+    revision: int = _FIRST,
+    revised: Revision | None = None,
 ) -> None:
-    """One set, in one transaction."""
+    """One revision of a set, in one transaction."""
     pairs = [(chosen.image_id, chosen.class_id) for chosen in found.chosen]
     parameters = request.parameters() | {"holdout_votes": block.holdout_votes}
-    manifest = Manifest(block.name, _FIRST, block.strategy, parameters, pairs)
+    if revised is not None and context.options.exploratory:
+        parameters["exploratory"] = True  # drawn by somebody who could have seen accuracies
+    manifest = Manifest(block.name, revision, block.strategy, parameters, pairs)
     members = [Member(image_id, class_id) for image_id, class_id in pairs]
     now = context.clock.now()
     with context.study.session() as session:
         row = TestSet(
             name=block.name,
-            revision=_FIRST,
+            revision=revision,
             strategy=block.strategy,
             parameters=parameters,
             digest=manifest.digest,
             n=len(pairs),
-            match=_match(block, request, found, counts, members),
+            match=_match(block, request, found, counts, members)
+            | {
+                "sources": class_sources(
+                    request, counts.pool, counts.original, sorted({c for _, c in pairs})
+                ),
+                "revised": None if revised is None else _revised(revised),
+            },
             drawn_from=origin,
             created_at=now,
             frozen_at=None,
@@ -237,7 +318,7 @@ def _store(
             [
                 {
                     "name": block.name,
-                    "revision": _FIRST,
+                    "revision": revision,
                     "position": position,
                     "image_id": chosen.image_id,
                     "class_id": chosen.class_id,
@@ -269,6 +350,14 @@ def _match(
         "not_eligible": dict(found.reasons),
         "filled": sum(chosen.filled for chosen in found.chosen),
         "strata": [_need_row(block.name, need) for need in found.needs],
+    }
+
+
+def _revised(found: Revision) -> dict[str, Any]:
+    return {
+        "kept": found.kept,
+        "dropped": [[*pair, reason] for pair, reason in found.dropped.items()],
+        "unchanged": list(found.unchanged),
     }
 
 

@@ -116,3 +116,13 @@ def test_by_votes_the_naive_gap_falls_and_the_last_is_that_of_all_votes():
     whole = adjusted_gaps(*sides, 1, resamples=2)
     for name, gap in found[-1].estimators.items():
         assert gap.gap == pytest.approx(whole.estimators[name].gap)
+
+
+def test_with_few_votes_the_interval_holds_that_of_another_estimator():
+    rng = np.random.default_rng(4)
+    s = rng.beta(2.0, 1.0, 400)
+    one = Judged(rng.binomial(3, s), np.full(400, 3), rng.binomial(10, s) / 10)
+    two = Judged(rng.binomial(3, s**1.5), np.full(400, 3), rng.binomial(10, s**1.5) / 10)
+    found = adjusted_gaps(one, two, 1, resamples=100)
+    best, other = (found.estimators[name].interval for name in (found.recommended, "heldout"))
+    assert best.low <= other.low and best.high >= other.high

@@ -12,26 +12,31 @@ from stages.pools import Pool, make_pool
 from support.frozen import forget_sets
 
 from replicate.base.clock import ManualClock
-from replicate.base.errors import MissingError, UsageError
+from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.base.randomness import uniform
 from replicate.sampling.feasibility import InfeasibleSample
 from replicate.sampling.frozen import read_frozen
 from replicate.stages import sample as stage_module
+from replicate.stages.common import Options
 from replicate.stages.freezing import freeze, manifest_path
 from replicate.stages.sample import plan, sample
+from replicate.store.ethics_tables import Takedown
+from replicate.store.queries import members_of_test_set, set_members
 from replicate.store.queries import pool as pool_members
-from replicate.store.queries import set_members
 from replicate.store.reviews import Given, add_review
 from replicate.store.tables import (
     Assignment,
     Base,
     DedupDecision,
     Hit,
+    Model,
+    Prediction,
     SetReview,
     TestSet,
     TestSetImage,
     Vote,
 )
+from replicate.store.takedowns import enter
 from replicate.study import open_study
 
 BLOCK = """
@@ -313,3 +318,70 @@ def test_what_reviewers_exclude_is_in_no_later_set(pool: Pool) -> None:
 def _images(session: Any, name: str) -> set[tuple[str, str]]:
     rows = session.scalars(select(TestSetImage).where(TestSetImage.name == name))
     return {(row.image_id, row.class_id) for row in rows}
+
+
+def _members(pool: Pool, name: str, revision: int) -> set[tuple[str, str]]:
+    with pool.study.session() as session:
+        members = members_of_test_set(session, name, revision)
+    return {(member.image_id, member.class_id) for member in members}
+
+
+def test_a_later_revision_leaves_out_what_was_taken_down_or_reviewed_away(pool: Pool) -> None:
+    configure(pool, ("matched", "matched-frequency", 4, "fill = true\nfreeze = true"))
+    sample(pool.context())
+    first = _members(pool, "matched", 1)
+    manifest = manifest_path(pool.study, "matched", 1).read_bytes()
+    context = replace(pool.context(), options=Options(revise="matched"))
+    assert sample(context).tally.notes == ["matched-1 would hold the same images."]
+    (down, _), bad = sorted(first)[:2]
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    try:
+        with pool.study.session() as session:
+            enter(session, "image", [down], "asked to", "owner", moment)
+            given = Given("ann", "exclude", moment, ("wrong_class",), "")
+            add_review(session, bad, given, "matched", 1)
+        tally = sample(context).tally
+        details = tally.details["matched"]
+        assert details["dropped"] == {"review_wrong_class": 1, "taken_down": 1}
+        assert (details["revision"], details["kept"], details["n"]) == (2, 38, 40)
+        assert details["classes_unchanged"] == 10 - len({bad[1], dict(first)[down]})
+        second = _members(pool, "matched", 2)
+        assert first - second == {bad, (down, dict(first)[down])}
+        assert _members(pool, "matched", 1) == first
+        assert manifest_path(pool.study, "matched", 1).read_bytes() == manifest
+        again = read_frozen(manifest_path(pool.study, "matched", 2)).manifest
+        assert again.revision == 2 and set(again.members) == second
+        assert sample(context).tally.skipped == 1
+    finally:
+        with pool.study.session() as session:
+            session.execute(delete(Takedown))
+            session.execute(delete(SetReview))
+
+
+def test_after_models_were_scored_a_set_is_not_drawn_again_unknowingly(pool: Pool) -> None:
+    context = replace(pool.context(), options=Options(revise="top"))
+    with pytest.raises(MissingError, match="not drawn yet"):
+        sample(context)
+    sample(pool.context())
+    try:
+        with pool.study.session() as session:
+            session.add(Model(name="m", family="f", card={}, status="ok"))
+            session.flush()
+            session.add(
+                Prediction(
+                    model="m", set_name="top", set_digest="d", preprocessing="p", precision="f",
+                    status="ok", exploratory=False,
+                )
+            )  # fmt: skip
+        with pytest.raises(GuardError, match="choice that their accuracies") as caught:
+            sample(context)
+        assert caught.value.exit_code == 4
+        configure(pool, ("top", "top", 4, ""))
+        context = replace(pool.context(), options=Options(revise="top", exploratory=True))
+        assert sample(context).tally.done == 1
+        with pool.study.session() as session:
+            assert session.get_one(TestSet, ("top", 2)).parameters["exploratory"] is True
+    finally:
+        with pool.study.session() as session:
+            session.execute(delete(Prediction))
+            session.execute(delete(Model))
