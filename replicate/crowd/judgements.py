@@ -1,7 +1,7 @@
 """What a worker answered to one question about one image or a pair."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from replicate.base.errors import ItemError
 from replicate.crowd.submissions import (
@@ -30,6 +30,7 @@ class Judgement:
         times: Milliseconds from the page's start: to the last change of the verdict
             (``verdict``), and to the last change of a slot's flag.
         dwell: Milliseconds from the page's start to its submission; None when not known.
+        unsafe: Slot ids whose image is reported as one that should be shown to nobody.
     """
 
     verdict: str
@@ -37,13 +38,15 @@ class Judgement:
     order: tuple[str, ...]
     times: Mapping[str, float]
     dwell: float | None = None
+    unsafe: tuple[str, ...] = ()
 
 
 def parse_judgement(xml: str, verdicts: Collection[str]) -> Judgement:
     """Read a submission of a page that asks for one verdict.
 
     An image that is broken makes the verdict ``broken``, whatever else was said. With scripts, a
-    page sends one field ``answer``; without, the fields ``verdict``, ``broken`` and ``order``.
+    page sends one field ``answer``; without, the fields ``verdict``, ``broken``, ``unsafe`` and
+    ``order``.
 
     Args:
         xml: The QuestionFormAnswers document.
@@ -63,17 +66,18 @@ def parse_judgement(xml: str, verdicts: Collection[str]) -> Judgement:
             slot_list(value, "order"),
             times_of(value),
             dwell_of(value),
+            slot_list(value, "unsafe"),
         )
     else:
         said = "|".join(fields.get("verdict", []))
         broken, order = plain_slots(fields, "broken"), plain_slots(fields, "order")
-        judged = Judgement(said, broken, order, {})
+        judged = Judgement(said, broken, order, {}, unsafe=plain_slots(fields, "unsafe"))
         if not said and not broken:
             if ANSWER not in fields:
                 raise ItemError("no_answer_field", f"the submission has no field {ANSWER!r}")
             raise ItemError("nothing_marked", "no verdict is given")
     if judged.broken or said == BROKEN:
-        return Judgement(BROKEN, judged.broken, judged.order, judged.times, judged.dwell)
+        return replace(judged, verdict=BROKEN)
     if not isinstance(said, str) or said not in verdicts:
         raise ItemError("unknown_verdict", f"the page offers no verdict {said!r}")
     return judged

@@ -111,9 +111,11 @@ def test_one_image_with_the_keyboard_alone(chromium: Any, single: Work, screensh
     start(chromium, single)
     press(chromium, "b")
     assert css(chromium, "[name=broken]").is_selected()
-    press(chromium, "n")
+    press(chromium, "n", "r")
     assert not css(chromium, "[name=broken]").is_selected()
+    assert css(chromium, "[name=unsafe]").is_selected()
     chromium.save_screenshot(str(screenshots / "single.png"))
     press(chromium, Keys.ENTER)
     wait(lambda: "Your answer is stored" in chromium.page_source)
-    assert judged(single, IMAGE_VERDICTS).verdict == "no"
+    answer = judged(single, IMAGE_VERDICTS)
+    assert (answer.verdict, answer.unsafe) == ("no", ("i01",))

@@ -233,3 +233,23 @@ def test_no_text_makes_the_parser_fail_otherwise(text):
                 read(xml)
             except ItemError as error:
                 assert error.reason
+
+
+def test_reports_are_read_and_are_no_votes():
+    answer = parse_answer(_xml({**GOOD, "unsafe": ["i01", "i02"]}))
+    assert answer.unsafe == ("i01", "i02")
+    assert answer_votes(answer, SLOTS) == answer_votes(parse_answer(_xml(GOOD)), SLOTS)
+    plain = parse_answer(_form(("answer", ""), ("selected", "i02"), ("unsafe", "i01|i03")))
+    assert plain.unsafe == ("i01", "i03")
+    with pytest.raises(ItemError) as caught:
+        parse_answer(_form(("answer", ""), ("unsafe", "i01")))
+    assert caught.value.reason == "nothing_marked"  # a report does not answer the question
+    for value, reason in ((["i09"], "unknown_slot"), ("i01", "wrong_shape")):
+        with pytest.raises(ItemError) as caught:
+            answer_votes(parse_answer(_xml({**GOOD, "unsafe": value})), SLOTS)
+        assert caught.value.reason == reason
+    said = {"version": 1, "verdict": "same", "broken": ["i02"], "unsafe": ["i02"]}
+    judged = parse_judgement(_form(("answer", json.dumps(said))), PAIR_VERDICTS)
+    assert (judged.verdict, judged.unsafe) == ("broken", ("i02",))
+    judged = parse_judgement(_form(("verdict", "same"), ("unsafe", "i01")), PAIR_VERDICTS)
+    assert (judged.verdict, judged.unsafe) == ("same", ("i01",))
