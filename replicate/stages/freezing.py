@@ -97,8 +97,8 @@ def freeze_row(session: Session, study: Study, row: TestSet, now: datetime) -> N
         raise GuardError(
             f"{out} images of {row.name}-{row.revision} were taken down or reported as unsafe "
             "since it was drawn, so it cannot be frozen.",
-            "Look at reported ones (replicate takedown reported), or draw the set again without "
-            "them.",
+            "Look at reported ones (replicate takedown reported), or draw the set without them: "
+            f"replicate sample --revise {row.name}",
         )
     row.frozen_at = now
     session.flush()

@@ -265,13 +265,17 @@ def _with_next(effect: Effect, gone: int, erased: bool) -> Effect:
             f"{effect.pages_open} published pages show it, and can still be taken{broken}. Where "
             "the HITs are, end them if that must not be."
         )
-    if any(holder.frozen for holder in effect.holders):
+    if names := sorted({holder.name for holder in effect.holders if holder.frozen}):
         todo.append(
-            "Frozen sets never change: publish a new revision without it, and tell whoever has the "
-            "old one."
+            "Frozen sets never change: draw a revision without it (replicate sample --revise "
+            f"{names[0]}), publish that, and tell whoever has the old one."
         )
-    if any(holder.revision is not None and not holder.frozen for holder in effect.holders):
-        todo.append("A set that is not frozen holds it, and can no longer be frozen.")
+    drawn = [holder for holder in effect.holders if holder.revision is not None]
+    if names := sorted({holder.name for holder in drawn if not holder.frozen}):
+        todo.append(
+            "A set that is not frozen holds it, and can no longer be frozen; draw it without: "
+            f"replicate sample --revise {names[0]}"
+        )
     if effect.report:
         todo.append("The report may show it: write it again with replicate report")
     return Effect(**{**effect.__dict__, "files_deleted": gone, "next": tuple(todo)})
