@@ -34,9 +34,10 @@ there.
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from replicate.base.errors import ItemError
@@ -52,6 +53,7 @@ MAX_REDIRECTS = 5
 PASSING = frozenset({"timeout", "connection", "throttled", "server_error", "cut", "empty"})
 _UNREACHED = frozenset({"timeout", "connection"})
 _LONGEST_BACKOFF = 60.0
+_FEW = 64  # files in memory at a time, however few connections there are
 _STEP = 256  # addresses looked at at a time
 _AHEAD = 50_000  # addresses in memory, to find one whose host need not be waited for
 
@@ -136,7 +138,7 @@ class Downloader(Generic[K]):
         self._closed = False
         self._idle = 0
         self._held = 0  # downloads under way, and those done but not yet handed out
-        self._most = 4 * limits.connections
+        self._most = max(_FEW, 4 * limits.connections)
         self._threads: list[threading.Thread] = []
         self._done: SimpleQueue[Outcome[K] | Exception | None] = SimpleQueue()
 
@@ -149,62 +151,88 @@ class Downloader(Generic[K]):
         source, pending = iter(downloads), 0
         more = True
         while True:
-            if more:
-                room, added = self._room(), 0
-                for download in islice(source, room):
-                    self._add(download)
-                    added += 1
+            if more and (room := self._room()):
+                added = self._add(list(islice(source, room)))
                 more, pending = added == room, pending + added
             if not pending:
                 return
             # While connections have nothing to do, look further ahead rather than wait.
-            if more and self._room() and self._done.empty():
+            if more and self._done.empty() and self._room():
                 continue
-            outcome = self._done.get()
-            if isinstance(outcome, Exception):
-                raise outcome
-            if outcome is not None:
-                pending -= 1
-                with self._change:
-                    self._held -= 1
-                    self._change.notify()
-                yield outcome
+            outcomes = self._arrived()
+            pending -= len(outcomes)
+            yield from outcomes
+
+    def _arrived(self) -> list[Outcome[K]]:
+        """What is done, once something is; empty: it is time to look further ahead."""
+        found = [self._done.get()]
+        with suppress(Empty):
+            while len(found) < self._most:
+                found.append(self._done.get_nowait())
+        outcomes = []
+        for item in found:
+            if isinstance(item, Exception):
+                raise item
+            if item is not None:
+                outcomes.append(item)
+        with self._change:
+            self._held -= len(outcomes)
+            if self._idle:
+                self._change.notify(len(outcomes))
+        return outcomes
 
     def _room(self) -> int:
         """How many more downloads to take up now, so that no connection is without work."""
+        waiting = self._queue.waiting
+        if waiting < _STEP:
+            return 2 * _STEP - waiting
         with self._change:
-            waiting = self._queue.waiting
             starving = self._idle > 0 and self._held < self._most and waiting < _AHEAD
-            return max(_STEP if starving else 0, self._most - waiting)
+        return _STEP if starving else 0
 
-    def _add(self, download: Download[K]) -> None:
-        try:
-            host = _host(download.url, self._limits.allow_files)
-        except ItemError as error:
-            with self._change:
-                self._held += 1
-            self._done.put(Outcome(download.key, 0, error.reason, str(error), None))
-            return
+    def _add(self, downloads: list[Download[K]]) -> int:
+        """Put downloads into their hosts' lines; how many they are."""
+        refused = []
         with self._change:
-            self._queue.put(Task(download.key, download.url, host))
-            new = self._queue.waiting > self._idle and len(self._threads) < self._limits.connections
-            self._change.notify()
-        if new:
+            for download in downloads:
+                try:
+                    host = _host(download.url, self._limits.allow_files)
+                except ItemError as error:
+                    refused.append(Outcome(download.key, 0, error.reason, str(error), None))
+                else:
+                    self._queue.put(Task(download.key, download.url, host))
+            self._held += len(refused)
+            room = self._limits.connections - len(self._threads)
+            new = min(room, max(0, self._queue.waiting - self._idle))
+            if self._idle:
+                self._change.notify(len(downloads))
+        for outcome in refused:
+            self._done.put(outcome)
+        for _ in range(new):
             thread = threading.Thread(target=self._work, name="download", daemon=True)
             self._threads.append(thread)
             thread.start()
+        return len(downloads)
 
     def _work(self) -> None:
         """What each thread does."""
         try:
-            while (task := self._take()) is not None:
-                self._serve(task)
+            task = self._take(None)
+            while task is not None:
+                task = self._take(task if self._serve(task) else None)
         except Exception as error:  # a defect of ours: the caller must hear of it
             self._done.put(error)
 
-    def _take(self) -> Task[K] | None:
-        """The next download for this thread, as soon as there is one; None: it is all over."""
+    def _take(self, done: Task[K] | None) -> Task[K] | None:
+        """The next download for this thread, as soon as there is one; None: it is all over.
+
+        Args:
+            done: The one that it has just done well.
+        """
         with self._change:
+            if done is not None:
+                self._queue.succeeded(done.host)
+                self._queue.end(done)
             while not self._closed:
                 now = time.monotonic()
                 task = self._queue.take(now) if self._held < self._most else None
@@ -219,10 +247,11 @@ class Downloader(Generic[K]):
                 self._idle -= 1
             return None
 
-    def _serve(self, task: Task[K]) -> None:
+    def _serve(self, task: Task[K]) -> bool:
+        """Try a download; whether it is done well, and only its end is still to be told."""
         if task.hopeless is not None:
             self._finish(task, *task.hopeless)
-            return
+            return False
         task.attempts += 1
         try:
             data = self._get(task.url)
@@ -233,10 +262,9 @@ class Downloader(Generic[K]):
         except ItemError as error:
             self._failed(task, error)
         else:
-            with self._change:
-                self._queue.succeeded(task.host)
-                self._queue.end(task)
             self._done.put(Outcome(task.key, task.attempts, None, "", data))
+            return True
+        return False
 
     def _get(self, url: str) -> bytes:
         if not url.startswith(("http://", "https://")):

@@ -40,6 +40,7 @@ class Sites:
             "ca_certs": next((path for path in given if path), certifi.where()),
         }
         self._direct = urllib3.PoolManager(**self._options)
+        self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
         self._proxies: dict[str, urllib3.ProxyManager] = {
             scheme: self._proxy(address)
             for scheme, address in getproxies().items()
@@ -99,7 +100,12 @@ class Sites:
                 decode_content=False,
             )
         # As PoolManager.urlopen does, without taking the address apart once more.
-        pool = self._direct.connection_from_host(host, parts.port, scheme)
+        pool = self._pools.get((scheme, parts.netloc))
+        if pool is None:
+            if len(self._pools) >= _POOLS // 2:
+                self._pools.clear()  # those in it are never among the ones that the manager closes
+            pool = self._direct.connection_from_host(host, parts.port, scheme)
+            self._pools[scheme, parts.netloc] = pool
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         return pool.urlopen(
             "GET",

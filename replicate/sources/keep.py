@@ -1,14 +1,21 @@
 """What was downloaded is looked at and, if it is a whole still image, kept."""
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Generic, TypeVar
 
 from replicate.base.blobs import Blobs
 from replicate.base.errors import ItemError
+from replicate.base.executors import run
 from replicate.base.images import decode
 from replicate.sources.download import Outcome
 
 K = TypeVar("K")
+
+_PIECE = 8  # files handed to a process at a time
+_Found = tuple[str | None, str | None, tuple[int, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +53,43 @@ class Keeper:
     max_pixels: int
     min_side: int
 
-    def keep(self, outcome: Outcome[K]) -> Kept[K]:
-        """Decode a download and put its file into the store."""
-        data = outcome.data
+    def keep(self, outcomes: Iterable[Outcome[K]], workers: int = 1) -> Iterator[Kept[K]]:
+        """Decode downloads and put the files of those that are whole images into the store.
+
+        Args:
+            outcomes: The downloads; they are taken as they are needed.
+            workers: Processes that decode; 1: this one.
+        """
+        on_their_way: deque[list[Outcome[K]]] = deque()
+
+        def pieces() -> Iterator[list[bytes | None]]:
+            source = iter(outcomes)
+            while piece := list(islice(source, _PIECE if workers > 1 else 1)):
+                on_their_way.append([replace(outcome, data=None) for outcome in piece])
+                yield [outcome.data for outcome in piece]
+
+        for found in run(self.look, pieces(), workers=workers):
+            for outcome, (reason, image_id, size, n_bytes) in zip(
+                on_their_way.popleft(), found, strict=True
+            ):
+                yield Kept(
+                    outcome.key,
+                    outcome.attempts,
+                    outcome.reason or reason,
+                    image_id,
+                    size,
+                    n_bytes,
+                )
+
+    def look(self, files: list[bytes | None]) -> list[_Found]:
+        """What some files are: a reason why not, or image id, size and bytes of what was kept."""
+        return [self._look(data) for data in files]
+
+    def _look(self, data: bytes | None) -> _Found:
         if data is None:
-            return Kept(outcome.key, outcome.attempts, outcome.reason)
+            return None, None, (0, 0), 0
         try:
             size = decode(data, self.max_pixels, self.min_side).size
         except ItemError as error:
-            return Kept(outcome.key, outcome.attempts, error.reason)
-        image_id = self.images.put(data)
-        return Kept(outcome.key, outcome.attempts, None, image_id, size, len(data))
+            return error.reason, None, (0, 0), 0
+        return None, self.images.put(data), size, len(data)

@@ -10,9 +10,11 @@ from replicate.sources.keep import Keeper, Kept
 from replicate.stages.common import Context, Tally
 from replicate.stages.gather_sets import image_row, insert_images
 from replicate.store.tables import Candidate
+from replicate.zoo.processes import usable_cores
 
 _BATCH = 200
 _PAGE = 20_000
+_MANY = 2_000  # files from which on it is worth while to start processes that decode them
 _REPEATS = 3  # a file under so many ids stands in for photos that are no more
 _Owners = tuple[Row[str, str, str, str], ...]
 _Batch = list[Kept[_Owners]]
@@ -68,7 +70,8 @@ def _fetch(
         for url, owners in groupby(_rows(context), key=lambda row: row.url)
     )
     with Downloader[_Owners](limits) as downloader:
-        for batch in _batches(map(keeper.keep, downloader.fetch(downloads))):
+        workers = usable_cores() if total >= _MANY else 1
+        for batch in _batches(keeper.keep(downloader.fetch(downloads), workers)):
             _store(context, batch, tally)
             done += sum(len(item.key) for item in batch)
             context.progress("downloading", done, total)

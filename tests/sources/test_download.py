@@ -71,7 +71,7 @@ def test_no_answer_in_time_is_a_timeout(base: str):
 
 
 def test_an_answer_that_drips_is_a_timeout(base: str):
-    (outcome,) = fetch([f"{base}/drip.png"], timeout=0.03, attempts=1)
+    (outcome,) = fetch([f"{base}/drip.png"], timeout=0.1, attempts=1)
     assert outcome.reason == "timeout"
     assert "bytes in" in outcome.message
 
@@ -137,7 +137,7 @@ def test_only_a_few_files_are_held_at_a_time():
         outcomes = downloader.fetch(Download(i, f"{base}/good.png") for i in itertools.count())
         for _ in range(5):
             next(outcomes)
-        assert asked["/good.png"] <= 5 + 8
+        assert asked["/good.png"] <= 2 * 64 + 2
         outcomes.close()
 
 
