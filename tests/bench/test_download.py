@@ -27,7 +27,7 @@ from replicate.sources.keep import Keeper
 from replicate.zoo.processes import usable_cores
 
 CONNECTIONS = 8
-FETCHED, PROCESSED, ROUNDS = 4000, 160, 3
+FETCHED, PROCESSED, ROUNDS = 4000, 400, 3
 
 SERVER = """
 import asyncio, pathlib, sys
@@ -209,6 +209,7 @@ def test_all_of_gathering_beside_urllib3_and_pillow(benchmark, tmp_path: Path):
 
 MEMORY = """
 import json, resource, sys, time
+from datetime import UTC, datetime
 sys.path.insert(0, "tests")
 from pathlib import Path
 from sqlalchemy import insert
@@ -220,7 +221,7 @@ root, base, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 study = tiny_study(root)
 with study.session() as session:
     session.execute(insert(Run), [dict(run_id=1, stage="gather", versions={}, seed=1,
-        pipeline_digest="", started_at="2026-01-01T00:00:00", status="done", done=0, skipped=0,
+        pipeline_digest="", started_at=datetime.now(UTC), status="done", done=0, skipped=0,
         failed={}, details={})])
     session.execute(insert(Query), [dict(query_id="q", source="table", class_id="0", term="t",
         page=1, fetched=0, new=0, run_id=1)])
