@@ -50,12 +50,12 @@ class Cuts:
         different_moved: above this distance they are different.
     """
 
-    sure_bits: int = 48
-    sure_ssim: float = 0.93
-    sure_moved: float = 0.06
+    sure_bits: int = 51
+    sure_ssim: float = 0.932
+    sure_moved: float = 0.0647
     different_bits: int = 90
-    different_ssim: float = 0.8
-    different_moved: float = 0.2
+    different_ssim: float = 0.855
+    different_moved: float = 0.2048
 
     def __post_init__(self) -> None:
         if (

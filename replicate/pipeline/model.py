@@ -242,8 +242,10 @@ class DedupConfig(Table):
     hash: Literal["phash"] = Field("phash", description="The hash that proposes pairs.")
     bits: Literal[64, 256] = Field(64, description="Bits of the hash.")
     radius: int = Field(10, ge=0, le=64, description="Hamming distance up to which it proposes.")
-    references: tuple[Literal["test", "train"], ...] = Field(
-        ("test", "train"), description="The sets that must not leak in."
+    references: tuple[str, ...] = Field(
+        ("test", "train"),
+        description="The sets that must not leak in: `test` and `train` of `[original]`, and "
+        "further folders of images, or tables with a column `path`, beside this file.",
     )
     within: bool = Field(True, description="Also remove near-duplicates among the candidates.")
     confirm: Literal["pixels", "none"] = Field(
@@ -259,6 +261,23 @@ class DedupConfig(Table):
         description="The share of different images that may be dropped by mistake; the threshold "
         "is calibrated to it on the study's own images.",
     )
+
+    @field_validator("references")
+    @classmethod
+    def _folders_or_tables(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        taken = {"original", "candidates", *(name for name in value if value.count(name) > 1)}
+        wrong = [name for name in value if name in taken]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0]!r} cannot be named, or not twice; there are test and train"
+            )
+        hashes = [name for name in value if name.endswith((".npz", ".npy"))]
+        if hashes:
+            raise ValueError(
+                f"{hashes[0]!r} holds hashes alone, and pixels decide in a study: name the images' "
+                "folder, or use: replicate duplicates"
+            )
+        return value
 
 
 class ScoreConfig(Table):

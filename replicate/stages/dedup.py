@@ -131,15 +131,16 @@ def _todo(session: Session, study: Study, config: DedupConfig) -> _Todo:
         select(DedupDecision.image_id, DedupDecision.class_id, DedupDecision.keep)
     ).all()
     verdicts = pair_verdicts(session, study)
-    used = frozenset({"candidates", *(_SET_NAMES[name] for name in config.references)})
+    used = frozenset({"candidates", *(_SET_NAMES.get(name, name) for name in config.references)})
     there = {member.image_id for member in candidates}
     again = decided_otherwise(session, verdicts, used, there)
     decided = {(row.image_id, row.class_id) for row in rows if row.image_id not in again}
     references: dict[str, str] = {}
     for name in config.references:
-        for member in set_members(session, _SET_NAMES[name]):
+        set_name = _SET_NAMES.get(name, name)
+        for member in set_members(session, set_name):
             if member.image_id in prepared:
-                references.setdefault(member.image_id, _SET_NAMES[name])
+                references.setdefault(member.image_id, set_name)
     return _Todo(
         candidates=candidates,
         new=[item for item in candidates if (item.image_id, item.class_id) not in decided],

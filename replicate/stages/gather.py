@@ -12,6 +12,7 @@ from replicate.base.errors import GuardError
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.erasing import erase_returned
 from replicate.stages.gather_files import download_candidates, missing_files
+from replicate.stages.gather_references import gather_references
 from replicate.stages.gather_search import search_classes
 from replicate.stages.gather_sets import gather_sets
 from replicate.stages.gather_source import addresses
@@ -24,6 +25,7 @@ def gather(context: Context) -> Tally:
     """Gather what is missing: sets, searches, files."""
     tally = Tally()
     gather_sets(context, tally)
+    gather_references(context, tally)
     search_classes(context, tally)
     with context.study.session() as session:
         mark_candidates(session)

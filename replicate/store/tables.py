@@ -104,12 +104,14 @@ class Image(Base):
 
 
 class SetImage(Base):
-    """One image of the original test set, its train set or a control set."""
+    """One image of the original test set, its train set, a control or a further reference set."""
 
     __tablename__ = "set_images"
-    set_name: Mapped[str] = text("original, train, or a control's name.", primary_key=True)
+    set_name: Mapped[str] = text(
+        "original, train, a control's name, or the path of a reference set.", primary_key=True
+    )
     name: Mapped[str] = text("The image's name in its set.", primary_key=True)
-    class_id: Mapped[str] = text("Its class.")
+    class_id: Mapped[str] = text("Its class; empty in a further reference set.")
     position: Mapped[int] = mapped_column(Integer, doc="Its place in the set, from 0.")
     image_id: Mapped[str | None] = mapped_column(
         Text, ForeignKey("images.image_id"), doc="The file; null if it could not be read."
@@ -154,7 +156,9 @@ class DuplicatePair(Base):
         "Image of a reference set, or another candidate.", primary_key=True
     )
     candidate_id: Mapped[str] = text("Image of the candidate pool.", primary_key=True)
-    reference_set: Mapped[str] = text("original, train, or candidates.")
+    reference_set: Mapped[str] = text(
+        "original, train, candidates, or the path of a reference set."
+    )
     distance: Mapped[int] = mapped_column(Integer, doc="Hamming distance of the hashes, in bits.")
     pixel_distance: Mapped[float | None] = mapped_column(
         Float,
