@@ -1,9 +1,9 @@
 """Hashes of many image files: a shard at a time, in several processes, carried on after a kill.
 
 A shard is a thousand files. Its hashes depend on its files alone, so that processes or Ray's
-workers give the same as one process would. `hash_to_file` keeps every finished shard beside the
-result; killed at any moment, the next call takes up those whose files have not changed since, and
-ends in the same bytes.
+workers give the same as one process would. Every finished shard is a file in a folder that the
+caller names; killed at any moment, the next call takes up those whose images have not changed
+since, and ends in the same bytes.
 
 Memory: this process holds, beside the names that it is handed, for each image a reference to its
 name (8 bytes), 8 bytes for every 64 bits of hash and 4 for its structure (where asked for, seven
@@ -13,7 +13,6 @@ holds one decoded image (5 bytes a pixel) and a shard's results.
 """
 
 import hashlib
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -101,7 +100,8 @@ def hash_paths(
         recipe: What is made of each; left out, a pHash of 64 bits.
         processes: How many work at a time.
         executor: ``local`` or ``ray``, see `replicate.base.executors.run`.
-        keep: A folder for finished shards, which a later call takes up.
+        keep: A folder for finished shards, which a later call takes up; the caller removes it
+            once the result is safe.
         progress: Told how many files are done, and of how many.
 
     Returns:
@@ -121,24 +121,6 @@ def hash_paths(
         if progress is not None:
             progress(done, len(paths))
     return joined(parts)
-
-
-def hash_to_file(
-    paths: Sequence[str], out: Path, recipe: Recipe | None = None, **how: Any
-) -> HashSet:
-    """`hash_paths`, into a hash file; killed and called again it carries on.
-
-    Args:
-        paths: As for `hash_paths`.
-        out: A file that ends in .npz.
-        recipe: As for `hash_paths`.
-        how: ``processes``, ``executor`` and ``progress`` of `hash_paths`.
-    """
-    keep = out.with_name(f".{out.name}.shards")
-    made = hash_paths(paths, recipe, keep=keep, **how)
-    made.write(out)
-    shutil.rmtree(keep, ignore_errors=True)
-    return made
 
 
 def hash_shard(recipe: Recipe, keep: Path | None, few: bool, paths: Sequence[str]) -> HashSet:

@@ -83,7 +83,7 @@ def current_info(bits: int = 64, algorithm: str = "phash") -> HashInfo:
     if algorithm not in ALGORITHMS:
         raise UsageError(f"There is no hash {algorithm!r}.", f"Hashes: {', '.join(ALGORITHMS)}.")
     decoder, libraries = _MAKING[algorithm]
-    versions = {name: _version(name) for name in ("imagehash", "numpy", "pillow", *libraries)}
+    versions = {name: _version(name) for name in ("imagehash", "pillow", *libraries)}
     return HashInfo(algorithm, bits, decoder, versions)
 
 
@@ -108,14 +108,16 @@ def require_comparable(first: HashInfo, second: HashInfo) -> None:
         for name in ("algorithm", "bits", *(["decoder"] if known else []))
         if one[name] != two[name]
     ]
-    for library in sorted({*first.versions, *second.versions}) if known else ():
+    # Other algorithms depend on other libraries: there the versions say nothing.
+    alike = known and first.algorithm == second.algorithm
+    for library in sorted({*first.versions, *second.versions}) if alike else ():
         left, right = first.versions.get(library), second.versions.get(library)
         if left != right:
             differences.append(f"{library}: {left or 'unknown'} and {right or 'unknown'}")
     if differences:
         raise UsageError(
             f"These hashes were made in different ways ({'; '.join(differences)}).",
-            "Hash both sets again with one installation.",
+            "Hash both sets again with one installation, and the same --hash and --bits.",
         )
 
 

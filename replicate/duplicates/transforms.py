@@ -9,7 +9,6 @@ is made of give the hashes of all eight positions.
 import numpy as np
 import numpy.typing as npt
 
-from replicate.base.resample import resize
 from replicate.duplicates.hashing import Words, pack_bits
 
 NONE = "none"
@@ -51,24 +50,6 @@ def turned(pixels: npt.NDArray[np.uint8], transform: str) -> npt.NDArray[np.uint
     result = pixels.swapaxes(0, 1) if transposed else pixels
     result = result[::-1] if down else result
     return result[:, ::-1] if across else result
-
-
-def low_frequencies(grey: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
-    """What a pHash is made of: the DCT's low frequencies of an image resized by Lanczos.
-
-    Args:
-        grey: Shape (height, width).
-        side: 8 for a hash of 64 bits, 16 for 256.
-
-    Returns:
-        Shape (side, side), vertical frequencies down.
-    """
-    import scipy.fftpack
-
-    resized = resize(grey, (4 * side, 4 * side))
-    down = scipy.fftpack.dct(resized.astype(np.float64), axis=0)[:side]
-    low: npt.NDArray[np.float64] = scipy.fftpack.dct(down, axis=1)[:, :side]
-    return low
 
 
 def turned_low(low: npt.NDArray[np.float64], transform: str) -> npt.NDArray[np.float64]:

@@ -204,12 +204,13 @@ def test_a_stack_of_small_images_hashes_twice_as_fast_as_one_by_one(benchmark) -
 HASH = """
 import os, sys
 from pathlib import Path
-from replicate.duplicates.hash_many import Recipe, hash_to_file
+from replicate.duplicates.hash_many import Recipe, hash_paths
 if __name__ == "__main__":
     paths = sorted(entry.path for entry in os.scandir(sys.argv[1]))
     peak = lambda: int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
     before = peak()
-    hash_to_file(paths, Path(sys.argv[2]), Recipe("phash-fast", file_digests=True), processes=2)
+    out, recipe = Path(sys.argv[2]), Recipe("phash-fast", file_digests=True)
+    hash_paths(paths, recipe, processes=2, keep=out.with_suffix(".shards")).write(out)
     print(peak() - before)
 """
 
@@ -224,7 +225,7 @@ def test_a_hundred_thousand_images_killed_and_carried_on(benchmark, tmp_path: Pa
         image = Image.fromarray(pixels).resize((64, 48), Image.Resampling.BICUBIC)
         image.save(folder / f"{number:06d}.jpg", quality=80)
     out, killed = tmp_path / "killed.npz", []
-    shards = tmp_path / ".killed.npz.shards"
+    shards = tmp_path / "killed.shards"
     for wanted in (13, 55, 80):
         process = subprocess.Popen([sys.executable, str(script), str(folder), str(out)])
         while process.poll() is None and len(list(shards.glob("*.npz"))) < wanted:

@@ -17,7 +17,7 @@ from support.photos import photo_tiles
 from replicate.base.errors import UsageError
 from replicate.duplicates import hash_many
 from replicate.duplicates.hash_files import HashSet
-from replicate.duplicates.hash_many import Recipe, hash_paths, hash_to_file
+from replicate.duplicates.hash_many import Recipe, hash_paths
 from replicate.duplicates.hashing import pack_bits
 from replicate.duplicates.search import distances, popcount
 from replicate.duplicates.transforms import TRANSFORMS
@@ -40,6 +40,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         image.save(path, quality=60 + number % 40, **how)
         names.append(str(path))
     return names
+
+
+def into_file(paths: list[str], out: Path, recipe: Recipe | None = None, **how) -> HashSet:
+    """As the command does it: finished shards are kept until the result is whole."""
+    made = hash_paths(paths, recipe, keep=out.with_suffix(".shards"), **how)
+    made.write(out)
+    return made
 
 
 def oracle(path: str, name: str, bits: int) -> np.ndarray:
@@ -148,12 +155,12 @@ def test_what_cannot_be_read_is_a_row_with_a_reason(photos, tmp_path: Path) -> N
 def test_shards_and_processes_change_nothing(photos, tmp_path: Path, monkeypatch) -> None:
     names = [*photos[:20], str(tmp_path / "gone.jpg"), *photos[20:]]
     recipe = Recipe(turned=True, file_digests=True)
-    whole = hash_to_file(names, tmp_path / "whole.npz", recipe)
+    whole = into_file(names, tmp_path / "whole.npz", recipe)
     monkeypatch.setattr(hash_many, "SHARD", 7)
     monkeypatch.setattr(hash_many, "_BATCH", 3)
     monkeypatch.setattr(hash_many, "_FEW", 0)
     seen = []
-    sharded = hash_to_file(
+    sharded = into_file(
         names,
         tmp_path / "sharded.npz",
         recipe,
@@ -163,7 +170,6 @@ def test_shards_and_processes_change_nothing(photos, tmp_path: Path, monkeypatch
     assert same(whole, sharded)
     assert (tmp_path / "whole.npz").read_bytes() == (tmp_path / "sharded.npz").read_bytes()
     assert seen[-1] == (len(names), len(names))
-    assert not list(tmp_path.glob(".*"))
     assert same(HashSet.read(tmp_path / "whole.npz"), whole)
 
 
@@ -172,19 +178,18 @@ import sys
 from pathlib import Path
 from replicate.duplicates import hash_many
 hash_many.SHARD = 5
-hash_many.hash_to_file(sys.argv[2:], Path(sys.argv[1]))
+hash_many.hash_paths(sys.argv[2:], keep=Path(sys.argv[1]).with_suffix('.shards'))
 """
 
 
 def test_killed_and_carried_on_is_the_same_file(photos, tmp_path: Path, monkeypatch) -> None:
-    out, shards = tmp_path / "h.npz", tmp_path / ".h.npz.shards"
+    out, shards = tmp_path / "h.npz", tmp_path / "h.shards"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(out), *photos])
     deadline = time.monotonic() + 60
     while len(list(shards.glob("*.npz"))) < 2 and time.monotonic() < deadline:
         assert process.poll() is None, "it ended before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not out.exists()
     kept = {path.name for path in shards.glob("*.npz")}
     monkeypatch.setattr(hash_many, "SHARD", 5)
     hashed = []
@@ -195,9 +200,9 @@ def test_killed_and_carried_on_is_the_same_file(photos, tmp_path: Path, monkeypa
         return real(recipe, few, paths)
 
     monkeypatch.setattr(hash_many, "_hashed", counting)
-    hash_to_file(photos, out)
+    into_file(photos, out)
     assert len(hashed) == len(photos) - 5 * len(kept)
-    hash_to_file(photos, tmp_path / "at_once.npz")
+    into_file(photos, tmp_path / "at_once.npz")
     assert out.read_bytes() == (tmp_path / "at_once.npz").read_bytes()
 
 
@@ -215,8 +220,8 @@ def test_a_changed_file_or_a_broken_shard_is_hashed_again(tmp_path: Path) -> Non
 
 def test_ray_gives_the_same_bytes(photos, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(hash_many, "SHARD", 20)
-    hash_to_file(photos, tmp_path / "local.npz")
-    hash_to_file(photos, tmp_path / "ray.npz", executor="ray", processes=2)
+    into_file(photos, tmp_path / "local.npz")
+    into_file(photos, tmp_path / "ray.npz", executor="ray", processes=2)
     assert (tmp_path / "local.npz").read_bytes() == (tmp_path / "ray.npz").read_bytes()
 
 

@@ -6,15 +6,20 @@ import pytest
 from PIL import Image
 from support.photos import photo_tiles
 
-from replicate.duplicates.hashing import phash_image
+from replicate.base.resample import resize
+from replicate.duplicates.hashing import low_frequencies, phash_image
 from replicate.duplicates.search import distances
 from replicate.duplicates.transforms import (
     NONE,
     TRANSFORMS,
-    low_frequencies,
     turned,
     turned_hashes,
 )
+
+
+def _low(image: Image.Image, side: int) -> np.ndarray:
+    resized = resize(np.asarray(image.convert("L")), (4 * side, 4 * side))
+    return low_frequencies(resized[None], side)
 
 
 def _by_pillow(image: Image.Image, name: str) -> Image.Image:
@@ -33,8 +38,8 @@ def test_pixels_turn_as_pillow_turns_them(name: str) -> None:
 def test_hashes_of_turned_photos_come_from_the_photo_alone(bits: int) -> None:
     apart = []
     for image in photo_tiles()[:40]:
-        low = low_frequencies(np.asarray(image.convert("L")), int(bits**0.5))
-        made = turned_hashes(low[None])[0]
+        low = _low(image, int(bits**0.5))
+        made = turned_hashes(low)[0]
         real = np.concatenate([phash_image(_by_pillow(image, name), bits) for name in TRANSFORMS])
         apart += distances(made, real).tolist()
     # Pillow rounds between its two passes, which turn with the picture: a bit may tip over.
@@ -44,6 +49,6 @@ def test_hashes_of_turned_photos_come_from_the_photo_alone(bits: int) -> None:
 
 def test_low_frequencies_are_those_that_imagehash_hashes() -> None:
     for image in photo_tiles()[:20]:
-        low = low_frequencies(np.asarray(image.convert("L")), 8)
+        low = _low(image, 8)[0]
         expected = imagehash.phash(image).hash
         assert np.array_equal(low > np.median(low), expected)
