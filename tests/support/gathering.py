@@ -78,12 +78,13 @@ def gather_killed(
     study = tiny_study(root, limit_per_class=2, per_class=1_000_000)
     asked, killed = Asked(), 0
     searching = kills - kills // 2 if download else kills
+    n_photos = len((photos / "photos.csv").read_text(encoding="utf-8").splitlines())
     with local_flickr(photos, faults, asked) as endpoint:
         for kill in range(searching):
             target = max(asked.searches + 1, (kill + 1) * least // (searching + 1))
             killed += _run(study, endpoint, lambda t=target: asked.searches >= t)
         for _ in range(kills - searching):
-            target = asked.images + sum(1 for _ in photos.joinpath("photos.csv").open()) // 40
+            target = asked.images + n_photos // 40
             killed += _run(study, endpoint, lambda t=target: asked.images >= t)
         if download:
             assert not _run(study, endpoint, lambda: False)
