@@ -5,7 +5,7 @@ import click
 from replicate.base.errors import UsageError
 from replicate.cli.options import example, json_option, study_option, the_study
 from replicate.cli.output import emit
-from replicate.cli.sample_table import table
+from replicate.cli.sample_table import show_needs, table
 from replicate.cli.stages import options_of, retry_options, run_one
 
 
@@ -15,7 +15,7 @@ from replicate.cli.stages import options_of, retry_options, run_one
         "replicate sample --plan",
         "replicate sample",
         "replicate sample freeze matched",
-        "replicate sample --revise matched",
+        "replicate sample --revise matched --exploratory",
     ),
 )
 @click.option("--plan", is_flag=True, help="Show what is wanted, there and missing.")
@@ -39,8 +39,9 @@ def sample(
 ) -> None:
     """Draw the test sets of the pipeline file's [[sample]] blocks.
 
-    --plan shows, per set, class and stratum, how many images are wanted and there; nothing is
-    drawn. A set that is drawn can be reviewed, then frozen; a frozen set never changes.
+    --plan shows, per set, class and stratum, how many images are wanted and there, and how many
+    more votes or candidates it would take; nothing is drawn. A set that is drawn can be
+    reviewed, then frozen; a frozen set never changes.
 
     --revise draws a set's next revision: images that reviews, takedowns or votes have made
     ineligible go, all others stay where they can, and a class that nothing happened to stays as
@@ -60,16 +61,7 @@ def sample(
 def _show_plan(study_dir: str | None, as_json: bool) -> None:
     from replicate.stages.sample import plan
 
-    rows = plan(the_study(study_dir))
-    short = [row for row in rows if row["missing"]]
-    lines = [f"{'set':18} {'class':>10} {'stratum':>10} {'wanted':>7} {'there':>7} {'missing':>8}"]
-    lines += [
-        f"{row['set']:18} {row['class_id']:>10} {row['stratum']:>10} "
-        f"{row['wanted']:>7} {row['there']:>7} {row['missing']:>8}"
-        for row in rows
-    ]
-    lines.append(f"{len(short)} strata are short." if short else "Every stratum can be filled.")
-    emit({"strata": rows, "feasible": not short}, as_json, "\n".join(lines))
+    show_needs(plan(the_study(study_dir)), as_json)
 
 
 sample.add_command(table)

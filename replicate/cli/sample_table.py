@@ -12,8 +12,11 @@ from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from replicate.crowd.frequency import Checked
     from replicate.sampling.frequencies import Frequencies
+    from replicate.sampling.strategies import Request
     from replicate.sampling.tables import Drawn
 
 NAMES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")
@@ -55,8 +58,9 @@ TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--holdout-votes", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
     help="Votes an image set aside before drawing, to check the match.",
 )  # fmt: skip
+@click.option("--plan", is_flag=True, help="Show what is wanted, there and missing; draw nothing.")
 @click.option(
-    "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="SET.csv",
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="SET.csv",
     help="Where the set goes: image_id, class_id, stratum, filled.",
 )  # fmt: skip
 @json_option
@@ -72,7 +76,8 @@ def table(
     min_original_images: int,
     fill: bool,
     holdout_votes: int,
-    output: Path,
+    plan: bool,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Draw a test set from tables of votes, without a study.
@@ -98,6 +103,11 @@ def table(
     )
     old, fresh = check_table(read_table(original)), check_table(read_table(pool))
     candidates = _frequencies(fresh)
+    if plan:
+        _show_plan(request, candidates, _frequencies(old), holdout_votes, as_json)
+        return
+    if output is None:
+        raise UsageError("Say where the set goes.", "Add --output SET.csv, or --plan")
     drawn = draw_from_tables(
         request, candidates, _frequencies(old), candidates.class_ids(), holdout_votes
     )
@@ -152,3 +162,49 @@ def _text(drawn: "Drawn", output: Path) -> str:
             f"(standard error {drawn.heldout.se:.4f})"
         )
     return "\n".join(lines)
+
+
+def show_needs(rows: "Sequence[Mapping[str, Any]]", as_json: bool) -> None:
+    """Print what sets want, by class and stratum, and what it would take."""
+    from replicate.sampling.advice import ASSUMPTION
+
+    names = ("wanted", "there", "filled", "missing", "more_votes", "more_candidates")
+    short = [row for row in rows if row["missing"]]
+    head = " ".join(f"{name.replace('_', ' '):>15}" for name in names)
+    lines = [f"{'set':18} {'class':>10} {'stratum':>15} {head}"]
+    lines += [
+        f"{row['set']:18} {row['class_id']:>10} {row['stratum']:>15} "
+        + " ".join(f"{row[name]:>15}" for name in names)
+        for row in rows
+    ]
+    lines.append(f"{len(short)} strata are short." if short else "Every stratum can be filled.")
+    if short:
+        lines.append(ASSUMPTION)
+    value = {"strata": list(rows), "feasible": not short, "assumption": ASSUMPTION}
+    emit(value, as_json, "\n".join(lines))
+
+
+def _show_plan(
+    request: "Request",
+    pool: "Frequencies",
+    original: "Frequencies",
+    holdout_votes: int,
+    as_json: bool,
+) -> None:
+    from dataclasses import asdict
+
+    from replicate.sampling.advice import more_needed
+    from replicate.sampling.feasibility import ORIGINAL_IMAGES
+    from replicate.sampling.strategies import plan
+    from replicate.sampling.tables import set_aside
+
+    classes = pool.class_ids()
+    pool, _ = set_aside(pool, holdout_votes, request.seed)
+    original, _ = set_aside(original, holdout_votes, request.seed)
+    rows = []
+    for need in plan(request, pool, original, classes).needs:
+        side = original if need.stratum == ORIGINAL_IMAGES else pool
+        more = more_needed(need, side.of_class(need.class_id), request.min_votes)
+        told = {"more_votes": more.votes, "more_candidates": more.candidates}
+        rows.append({"set": request.name, **asdict(need), **told})
+    show_needs(rows, as_json)

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.pipeline.sampling import SampleConfig
-from replicate.sampling.feasibility import InfeasibleSample, Need
+from replicate.sampling.advice import more_needed
+from replicate.sampling.feasibility import ORIGINAL_IMAGES, InfeasibleSample, Need
 from replicate.sampling.frequencies import Frequencies, frequencies
 from replicate.sampling.holdout import Check, compare, split_votes
 from replicate.sampling.manifest import Manifest
@@ -170,7 +171,9 @@ def plan(study: Study) -> list[dict[str, Any]]:
     """What every set of the pipeline wants, by class and stratum; nothing is drawn.
 
     Returns:
-        Rows with ``set, class_id, stratum, wanted, there, filled, missing``.
+        Rows with ``set, class_id, stratum, wanted, there, filled, missing``, and how many more
+        votes or candidates that would take (`replicate.sampling.advice`): ``more_votes``,
+        ``more_candidates``.
 
     Raises:
         MissingError: There are no votes yet.
@@ -182,7 +185,13 @@ def plan(study: Study) -> list[dict[str, Any]]:
     for block in study.pipeline.sample:
         counts = tables[block.holdout_votes]
         found = _plan(study, _request(study, block), counts, material.excluded)
-        rows += [_need_row(block.name, need) for need in found.needs]
+        for need in found.needs:
+            side = counts.original if need.stratum == ORIGINAL_IMAGES else counts.pool
+            more = more_needed(need, side.of_class(need.class_id), block.min_votes)
+            rows.append(
+                _need_row(block.name, need)
+                | {"more_votes": more.votes, "more_candidates": more.candidates}
+            )
     return rows
 
 

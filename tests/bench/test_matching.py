@@ -5,10 +5,13 @@ Run with `pytest -n0 -s tests/bench/test_matching.py -o addopts=--import-mode=im
 """
 
 import numpy as np
+import pytest
 
 from replicate.sampling.frequencies import frequencies
 from replicate.sampling.strategies import Request, draw
+from replicate.sampling.tables import draw_from_tables
 
+pytestmark = pytest.mark.timeout(3600)
 SEEDS = 30
 VOTES = (3, 5, 10, 20, 40)
 CLASSES = [str(number) for number in range(10)]
@@ -55,3 +58,28 @@ def matched_sets() -> None:
 
 def test_matched_sets_on_planted_truth(benchmark):
     benchmark.pedantic(matched_sets)
+
+
+def on_heldout_votes() -> None:
+    print("\n| votes | held out | strategy | truth | mean difference | sets within 0.01 + 2 se |")
+    for n, held in ((13, 3), (23, 3)):
+        for strategy in ("matched-frequency", "matched-estimated"):
+            for true in TRUE:
+                checks = []
+                for seed in range(SEEDS):
+                    rng = np.random.default_rng([seed, n, 5])
+                    original, _ = planted(rng, true, n, False, 2000)
+                    pool, _ = planted(rng, true, n, True, 3000)
+                    request = Request("set", strategy, 50, seed=seed, min_votes=n - held, fill=True)
+                    checks.append(draw_from_tables(request, pool, original, CLASSES, held).heldout)
+                mean = np.mean([check.difference for check in checks])
+                good = np.mean([abs(c.difference) <= 0.01 + 2 * c.se for c in checks])
+                print(
+                    f"| {n} | {held} | {strategy} | {true} | {mean:+.4f} | {good:.3f} |", flush=True
+                )
+                if strategy == "matched-estimated":
+                    assert abs(mean) <= 0.01 and good >= 0.95
+
+
+def test_matched_sets_on_held_out_votes(benchmark):
+    benchmark.pedantic(on_heldout_votes)

@@ -83,3 +83,44 @@ def test_mistakes_are_one_message(folder: Path) -> None:
     (folder / "b.csv").write_text((folder / "b.csv").read_text() + "\nx,1,2,3\n")
     outcome = _command(folder, "uniform")
     assert outcome.code == 3 and outcome.json()["left_out"] == {"selected_above_shown": 1}
+
+
+def test_a_plan_says_what_is_missing_and_what_it_would_take(folder: Path) -> None:
+    outcome = _command(folder, "top", "--min-votes", "13", "--plan")
+    assert outcome.code == 0, outcome.err
+    found = outcome.json()
+    assert found["feasible"] is False and not (folder / "top.csv").exists()
+    assert [row["missing"] for row in found["strata"]] == [40] * 5
+    # No candidate has 13 votes: half of one in one is taken for the share; each lacks one vote.
+    assert [row["more_votes"] for row in found["strata"]] == [80] * 5
+    assert [row["more_candidates"] for row in found["strata"]] == [0] * 5
+    enough = _command(folder, "matched-frequency", "--plan").json()
+    assert enough["feasible"] and sum(row["wanted"] for row in enough["strata"]) == 200
+
+
+HOSTILE = {
+    "no votes at all": ("a,0,0,0\nb,0,0,0\n", 4, "Too few images"),
+    "one vote each": ("a,0,1,1\nb,0,1,0\n", 4, "Too few images"),
+    "missing numbers": ("a,0,nan,3\nb,0,,\n", 2, "No row of the table can be used"),
+    "the same row twice": ("a,0,9,9\na,0,9,9\n", 2, "it comes twice"),
+    "impossible counts": ("a,0,3,9\n", 2, "selected more often"),
+    "not whole": ("a,0,inf,1\nb,0,2.5,1\n", 2, "not whole numbers"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_table_is_one_clear_answer(folder: Path, what: str) -> None:
+    rows, code, message = HOSTILE[what]
+    (folder / "b.csv").write_text("image_id,class_id,shown,selected\n" + rows)
+    outcome = _command(folder, "top")
+    assert outcome.code == code and message in outcome.err, outcome.err
+    assert "Traceback" not in outcome.err and not (folder / "top.csv").exists()
+
+
+@pytest.mark.parametrize("strategy", ["matched-estimated", "top"])
+def test_ties_everywhere_in_a_large_class_are_drawn(tmp_path: Path, strategy: str) -> None:
+    rows = "".join(f"i{i},0,10,10\n" for i in range(20_000))
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("image_id,class_id,shown,selected\n" + rows)
+    outcome = _command(tmp_path, strategy)
+    assert outcome.code == 0 and outcome.json()["n"] == 40, outcome.err
