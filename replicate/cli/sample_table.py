@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from replicate.sampling.strategies import Request
     from replicate.sampling.tables import Drawn
 
-NAMES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")
+NAMES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform", "quota")
 TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -58,6 +58,11 @@ TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--holdout-votes", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
     help="Votes an image set aside before drawing, to check the match.",
 )  # fmt: skip
+@click.option(
+    "--keywords", type=click.IntRange(min=1), metavar="K",
+    help="quota: the K most frequent keywords of the original count; both tables have a column "
+    "keyword.",
+)  # fmt: skip
 @click.option("--plan", is_flag=True, help="Show what is wanted, there and missing; draw nothing.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="SET.csv",
@@ -76,6 +81,7 @@ def table(
     min_original_images: int,
     fill: bool,
     holdout_votes: int,
+    keywords: int | None,
     plan: bool,
     output: Path | None,
     as_json: bool,
@@ -90,6 +96,16 @@ def table(
     from replicate.sampling.strategies import Request
     from replicate.sampling.tables import draw_from_tables
 
+    if (strategy == "quota") != (keywords is not None):
+        raise UsageError("--keywords K belongs to --strategy quota, and that needs it.")
+    if keywords is not None:
+        if plan or fill or holdout_votes or output is None:
+            raise UsageError(
+                "The quota strategy needs --output, and knows no --plan, --fill, --holdout-votes."
+            )
+        sides = original, pool, output
+        _quota(*sides, keywords, per_class, seed, min_votes, threshold or 0.0, as_json)
+        return
     request = Request(
         name=strategy,
         strategy=strategy,
@@ -208,3 +224,53 @@ def _show_plan(
         told = {"more_votes": more.votes, "more_candidates": more.candidates}
         rows.append({"set": request.name, **asdict(need), **told})
     show_needs(rows, as_json)
+
+
+def _quota(
+    original: Path,
+    pool: Path,
+    output: Path,
+    keywords: int,
+    per_class: int,
+    seed: int,
+    min_votes: int,
+    least: float,
+    as_json: bool,
+) -> None:
+    """As CIFAR-10.1 v6: a class's images are shared out among its most frequent keywords."""
+    from replicate.base.digests import digest_value
+    from replicate.base.tables import need_columns, read_table, write_table
+    from replicate.crowd.frequency import check_table
+    from replicate.sampling.frequencies import ELIGIBLE, eligibility
+    from replicate.sampling.quota import draw_by_quota, keyword_quotas
+    from replicate.sampling.tables import Drawn
+
+    old, frame = read_table(original), read_table(pool)
+    need_columns(old, ("class_id", "keyword"), original.name)
+    need_columns(frame, ("image_id", "class_id", "keyword"), pool.name)
+    checked = check_table(frame)
+    table = _frequencies(checked)
+    good = table.where((eligibility(table, min_votes) == ELIGIBLE) & (table.frequency >= least))
+    there = set(zip(good.image_id.tolist(), good.class_id.tolist(), strict=True))
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in table.class_ids()}
+    columns = (frame[name].tolist() for name in ("image_id", "class_id", "keyword"))
+    for image, of_class, keyword in zip(*columns, strict=True):
+        if (image, of_class) in there:
+            found[of_class].append((image, keyword))
+    quotas = {}
+    for name in found:
+        counts = Counter(old.loc[old["class_id"] == name, "keyword"].tolist())
+        quotas[name] = keyword_quotas(counts, keywords, per_class)
+    chosen = draw_by_quota("quota", seed, found, quotas)
+    images = [[item.class_id, item.image_id] for item in chosen]
+    parameters = {"keywords": keywords, "per_class": per_class, "seed": seed, "threshold": least}
+    digest = digest_value({"parameters": parameters | {"min_votes": min_votes}, "images": images})
+    per = dict(sorted(Counter(item.class_id for item in chosen).items()))
+    drawn = Drawn(tuple(chosen), per, digest, None)
+    write_table(_rows(drawn), output)
+    value = {"n": len(chosen), "per_class": per, "digest": digest, "heldout": None}
+    left_out = dict(sorted(Counter(item.reason for item in checked.left_out).items()))
+    emit({**value, "output": str(output), "left_out": left_out}, as_json, _text(drawn, output))
+    if left_out:
+        say(f"Rows were left out: {left_out}")
+        sys.exit(3)

@@ -124,3 +124,22 @@ def test_ties_everywhere_in_a_large_class_are_drawn(tmp_path: Path, strategy: st
         (tmp_path / f"{name}.csv").write_text("image_id,class_id,shown,selected\n" + rows)
     outcome = _command(tmp_path, strategy)
     assert outcome.code == 0 and outcome.json()["n"] == 40, outcome.err
+
+
+def test_quotas_by_keyword(tmp_path: Path) -> None:
+    head = "image_id,class_id,shown,selected,keyword\n"
+    words = ["tabby"] * 6 + ["tomcat"] * 3 + ["kitty"]
+    (tmp_path / "a.csv").write_text(
+        head + "".join(f"o{i},cat,10,9,{word}\n" for i, word in enumerate(words))
+    )
+    (tmp_path / "b.csv").write_text(
+        head + "".join(f"p{i},cat,10,{9 if i % 5 else 1},{words[i % 10]}\n" for i in range(1000))
+    )
+    outcome = _command(tmp_path, "quota", "--keywords", "2", "--threshold", "0.5")
+    assert outcome.code == 0, outcome.err
+    with (tmp_path / "quota.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert sorted(row["stratum"] for row in rows) == ["tabby"] * 27 + ["tomcat"] * 13
+    assert all(int(row["image_id"][1:]) % 5 for row in rows)
+    assert _command(tmp_path, "quota").code == 2
+    assert _command(tmp_path, "top", "--keywords", "2").code == 2
