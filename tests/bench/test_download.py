@@ -20,7 +20,7 @@ from PIL import Image
 
 from replicate.base.digests import sha256_bytes
 from replicate.base.executors import run
-from replicate.base.files import BlobStore, write_bytes
+from replicate.base.files import BlobStore
 from replicate.sources.display import display_copy
 from replicate.sources.download import Download, Downloader, Limits
 from replicate.sources.keep import Keeper
@@ -151,13 +151,13 @@ def pillow_work(folder: Path, data: bytes) -> None:
     """What must be done to a file in any case: decode it, shrink it, encode it, store both."""
     image = Image.open(io.BytesIO(data))
     image.load()
-    write_bytes(folder / sha256_bytes(data), data)
+    (folder / sha256_bytes(data)).write_bytes(data)
     again = Image.open(io.BytesIO(data)).convert("RGB")  # as the stage after next reads it anew
     again = again.resize((500, 375), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     again.save(buffer, "JPEG", quality=90)
     copy = buffer.getvalue()
-    write_bytes(folder / sha256_bytes(copy), copy)
+    (folder / sha256_bytes(copy)).write_bytes(copy)
 
 
 def our_copy(images: BlobStore, copies: BlobStore, image_id: str) -> str:
