@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.odd_photos import imagenet_photos
+from support.photos import imagenet_photos
 
 from replicate.zoo.image_sets import folder_set
 from replicate.zoo.pixels import reference_rgb

@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 from PIL import Image
-from support.odd_photos import imagenet_photos, odd_files
+from support.photos import imagenet_photos, odd_files
 
 from replicate.base.errors import MissingError, UsageError
 from replicate.zoo import schemes
