@@ -10,10 +10,10 @@ import click
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from replicate.base.errors import GuardError, ReplicateError, UsageError
+from replicate.base.errors import GuardError, UsageError
 from replicate.base.files import atomic_path
 from replicate.cli.options import example, json_option, study_option, the_study
-from replicate.cli.output import emit
+from replicate.cli.output import emit, say
 from replicate.store.database import SCHEMA, schema_version
 
 
@@ -52,7 +52,8 @@ def check(study_dir: str | None, as_json: bool) -> None:
     value = {"schema": SCHEMA, "problems": problems}
     emit(value, as_json, "\n".join(problems) or f"The database is sound (schema {SCHEMA}).")
     if problems:
-        raise ReplicateError(f"The study has {len(problems)} problems.")
+        say(f"The study has {len(problems)} problems.")
+        sys.exit(1)
 
 
 @db.command(epilog=example("replicate db query 'SELECT * FROM selection_frequencies LIMIT 3'"))

@@ -73,6 +73,9 @@ def test_the_check_of_the_database_finds_those_that_are_gone(study: Study):
     outcome = replicate("db", "check", "-C", study.root)
     assert outcome.code == 1
     assert outcome.out.splitlines() == [f"images: the file {gone} is missing"]
+    outcome = replicate("db", "check", "-C", study.root, "--json")
+    assert outcome.code == 1
+    assert outcome.json()["problems"] == [f"images: the file {gone} is missing"]
     study.images.put(data)
     assert erase_returned(study) == 0
 
