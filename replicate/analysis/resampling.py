@@ -6,7 +6,6 @@ which all models agree alike share one row of Z (*patterns*), and the draws are 
 compiled code, two from each random 64-bit word, in as many threads as there are cores.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
+from replicate.base.resources import usable_cores
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -147,7 +147,7 @@ def resampled_means(
 
     # numba and numpy release the interpreter. BLAS must not bring threads of its own to ours:
     # together they would be more than there are cores, and wait for each other.
-    threads = min(_cores(), len(tasks), 8)
+    threads = min(usable_cores(), len(tasks), 8)
     with threadpool_limits(1), ThreadPoolExecutor(max_workers=threads) as pool:
         list(pool.map(work, tasks))
     return out
@@ -172,11 +172,6 @@ def _patterns(
     _, example, code = np.unique(keys, return_index=True, return_inverse=True)
     cell = code.ravel()[place].astype(np.int32)
     return cell, items[example].astype(kind), np.ones(len(example), dtype=kind)
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _count_plainly(raw: Any, start: Any, size: Any, cell: Any, weights: Any) -> None:

@@ -5,12 +5,12 @@ from itertools import groupby, islice
 
 from sqlalchemy import ColumnElement, Row, func, select, tuple_, update
 
+from replicate.base.resources import usable_cores
 from replicate.sources.download import Download, Downloader, Limits
 from replicate.sources.keep import Keeper, Kept
 from replicate.stages.common import Context, Tally
 from replicate.stages.gather_sets import image_row, insert_images
 from replicate.store.tables import Candidate
-from replicate.zoo.processes import usable_cores
 
 _BATCH = 200
 _PAGE = 20_000

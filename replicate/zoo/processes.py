@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +15,6 @@ from replicate.base.errors import ReplicateError
 J = TypeVar("J")
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def usable_cores() -> int:
-    """How many cores this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
 
 
 class Crew(Generic[J, T, R]):

@@ -1,6 +1,5 @@
 """One model over cached views: batches, number formats, memory that runs out. Torch comes late."""
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import ItemError, UsageError
+from replicate.base.resources import usable_cores
 from replicate.zoo.loaded import LoadedModel
 from replicate.zoo.output_maps import OutputMap
 from replicate.zoo.prediction_files import Scored
@@ -65,8 +65,7 @@ class Arithmetic:
 
 def usable_threads() -> int:
     """Threads for torch: one fewer than there are cores, for something else uses the rest."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) - 1)
+    return max(1, usable_cores() - 1)
 
 
 @dataclass

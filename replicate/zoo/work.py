@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import ItemError, UsageError
+from replicate.base.resources import usable_cores
 from replicate.zoo.cards import ModelCard, card_of
 from replicate.zoo.engine import PRECISION, PREPROCESSING, score
 from replicate.zoo.names import ModelSpec
 from replicate.zoo.predictions import Counts, PredictionKey, count, find, path_of, save
-from replicate.zoo.processes import Crew, usable_cores
+from replicate.zoo.processes import Crew
 from replicate.zoo.training import train, training_key
 from replicate.zoo.weights import load_weights, save_weights
 

@@ -74,7 +74,7 @@ def test_the_spread_is_that_of_theory():
 def test_neither_threads_nor_order_of_models_change_a_resample(monkeypatch):
     items = np.random.default_rng(0).random((700, 9)) < 0.8
     first = resampled_means(items, plain_design(700), 50, 1, "x")
-    monkeypatch.setattr("replicate.analysis.resampling._cores", lambda: 1)
+    monkeypatch.setattr("replicate.analysis.resampling.usable_cores", lambda: 1)
     assert np.array_equal(first, resampled_means(items, plain_design(700), 50, 1, "x"))
     turned = resampled_means(items[:, ::-1].copy(), plain_design(700), 50, 1, "x")
     assert np.array_equal(first[:, ::-1], turned)

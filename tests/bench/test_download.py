@@ -21,10 +21,10 @@ from PIL import Image
 from replicate.base.digests import sha256_bytes
 from replicate.base.executors import run
 from replicate.base.files import BlobStore
+from replicate.base.resources import usable_cores
 from replicate.sources.display import display_copy
 from replicate.sources.download import Download, Downloader, Limits
 from replicate.sources.keep import Keeper
-from replicate.zoo.processes import usable_cores
 
 CONNECTIONS = 8
 FETCHED, PROCESSED, ROUNDS = 4000, 400, 3

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from replicate.base.errors import ItemError, ReplicateError
-from replicate.zoo.processes import Crew, usable_cores
+from replicate.base.resources import usable_cores
+from replicate.zoo.processes import Crew
 
 
 @pytest.mark.parametrize("processes", [0, 1, 2, 3])
