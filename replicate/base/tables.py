@@ -34,6 +34,9 @@ def read_table(path: Path) -> "pd.DataFrame":
             frame = pd.read_csv(
                 path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
             )
+            # pandas takes the first cells of longer rows for names of rows, and shifts the rest.
+            if not isinstance(frame.index, pd.RangeIndex):
+                raise ValueError("line 2 has more cells than there are names of columns")
         elif ending == ".jsonl":
             frame = pd.DataFrame(_lines(path))
         else:

@@ -255,11 +255,16 @@ def _quota(
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in table.class_ids()}
     columns = (frame[name].tolist() for name in ("image_id", "class_id", "keyword"))
     for image, of_class, keyword in zip(*columns, strict=True):
-        if (image, of_class) in there:
+        if keyword and (image, of_class) in there:
             found[of_class].append((image, keyword))
     quotas = {}
     for name in found:
-        counts = Counter(old.loc[old["class_id"] == name, "keyword"].tolist())
+        counts = Counter(word for word in old.loc[old["class_id"] == name, "keyword"] if word)
+        if not counts:
+            raise UsageError(
+                f"{original.name} has no keyword for class {name}, and {pool.name} has the class.",
+                "Give the keywords of its original images, or leave the class out.",
+            )
         quotas[name] = keyword_quotas(counts, keywords, per_class)
     chosen = draw_by_quota("quota", seed, found, quotas)
     images = [[item.class_id, item.image_id] for item in chosen]

@@ -18,6 +18,7 @@ COLUMNS = ("image_id", "class_id", "worker", "status", "vote")
 COUNTED = ("Submitted", "Approved")
 OF_COUNTS = ("image_id", "class_id", "shown", "selected")
 OF_VOTES = ("image_id", "class_id", "worker", "vote")
+MOST_VOTES = 100_000  # on one image: more is a slip, and the estimators count them one by one
 _SAME = {"worker_id": "worker", "value": "vote"}  # as a study's own tables call them
 _YES = ("yes", "1", "true")
 _NO = ("no", "0", "false")
@@ -64,8 +65,8 @@ class LeftOut:
 
     Attributes:
         row: Its number in the table, from 1.
-        reason: ``missing_value``, ``not_whole``, ``negative``, ``selected_above_shown``,
-            ``duplicate`` or ``unknown_vote``.
+        reason: ``missing_value``, ``not_whole``, ``too_many_votes``, ``negative``,
+            ``selected_above_shown``, ``duplicate`` or ``unknown_vote``.
         message: What is wrong, for a person.
     """
 
@@ -145,6 +146,7 @@ def _check_counts(frame: "pd.DataFrame") -> Checked:
         ("duplicate", frame.duplicated(["image_id", "class_id"], keep=False)),
         ("selected_above_shown", selected > shown),
         ("negative", (shown < 0) | (selected < 0)),
+        ("too_many_votes", shown > MOST_VOTES),
         ("not_whole", ~finite | (shown % 1 != 0) | (selected % 1 != 0)),
         ("missing_value", (frame[list(OF_COUNTS)].isin(["", "nan", "NaN"])).any(axis=1)),
     )
@@ -190,6 +192,7 @@ _WHY = {
     "missing_value": "a value is missing",
     "not_whole": "shown and selected are not whole numbers",
     "negative": "a count is negative",
+    "too_many_votes": f"one image has more than {MOST_VOTES:,} votes",
     "selected_above_shown": "it was selected more often than it was shown",
     "unknown_vote": "the vote is neither yes nor no",
 }
