@@ -123,7 +123,8 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(Path(tiny_models.__file__), folder / "mymodels.py")
     for more in ("", "-bf16"):
         words = ("--models", "py:mymodels:build", "--data", "pictures", "--precision",
-                 more[1:] or "fp32", "--output", f"predictions{more}", "--queue", "queue")  # fmt: skip
+                 more[1:] or "fp32", "--output", f"predictions{more}",
+                 "--queue", "queue")  # fmt: skip
         assert replicate("score", "folder", *words, cwd=folder).code == 0
     write_photos(folder)
     for name in ("original", "new"):
