@@ -14,6 +14,8 @@ from replicate.cli.output import emit, say
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
+
     from replicate.crowd.frequency import Checked
     from replicate.sampling.frequencies import Frequencies
     from replicate.sampling.strategies import Request
@@ -63,6 +65,10 @@ TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="quota: the K most frequent keywords of the original count; both tables have a column "
     "keyword.",
 )  # fmt: skip
+@click.option(
+    "--covariates", metavar="NAME,…",
+    help="matched-estimated: columns of both tables whose means are matched, too.",
+)  # fmt: skip
 @click.option("--plan", is_flag=True, help="Show what is wanted, there and missing; draw nothing.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="SET.csv",
@@ -82,6 +88,7 @@ def table(
     fill: bool,
     holdout_votes: int,
     keywords: int | None,
+    covariates: str | None,
     plan: bool,
     output: Path | None,
     as_json: bool,
@@ -98,6 +105,8 @@ def table(
 
     if (strategy == "quota") != (keywords is not None):
         raise UsageError("--keywords K belongs to --strategy quota, and that needs it.")
+    if covariates is not None and (strategy != "matched-estimated" or plan):
+        raise UsageError("--covariates belongs to --strategy matched-estimated, without --plan.")
     if keywords is not None:
         if plan or fill or holdout_votes or output is None:
             raise UsageError(
@@ -117,15 +126,20 @@ def table(
         fill=fill,
         threshold=threshold,
     )
-    old, fresh = check_table(read_table(original)), check_table(read_table(pool))
+    frames = read_table(original), read_table(pool)
+    old, fresh = check_table(frames[0]), check_table(frames[1])
     candidates = _frequencies(fresh)
     if plan:
         _show_plan(request, candidates, _frequencies(old), holdout_votes, as_json)
         return
     if output is None:
         raise UsageError("Say where the set goes.", "Add --output SET.csv, or --plan")
+    extra = None
+    if covariates is not None:
+        names = [name.strip() for name in covariates.split(",") if name.strip()]
+        extra = (names, _numbers(frames[1], names, pool), _numbers(frames[0], names, original))
     drawn = draw_from_tables(
-        request, candidates, _frequencies(old), candidates.class_ids(), holdout_votes
+        request, candidates, _frequencies(old), candidates.class_ids(), holdout_votes, extra
     )
     write_table(_rows(drawn), output)
     left_out = Counter(item.reason for item in (*old.left_out, *fresh.left_out))
@@ -134,6 +148,7 @@ def table(
         "per_class": drawn.per_class,
         "digest": drawn.digest,
         "heldout": None if drawn.heldout is None else drawn.heldout.as_dict(),
+        "covariates": [item.as_dict() for item in drawn.balance],
         "output": str(output),
         "left_out": dict(sorted(left_out.items())),
     }
@@ -148,6 +163,25 @@ def _edges(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise UsageError(f"{text!r} are no bin edges.", "Write them like 0.2,0.4,0.6,0.8") from None
+
+
+def _numbers(
+    frame: "pd.DataFrame", names: "Sequence[str]", path: Path
+) -> dict[tuple[str, str], tuple[float, ...]]:
+    """The covariates of every image that has them all."""
+    import math
+
+    import pandas as pd
+
+    from replicate.base.tables import need_columns
+
+    if not names or len(set(names)) < len(names):
+        raise UsageError("--covariates names no column, or one twice.", "Write year,query_rank")
+    need_columns(frame, ("image_id", "class_id", *names), path.name)
+    columns = [pd.to_numeric(frame[name], errors="coerce").tolist() for name in names]
+    keys = zip(frame["image_id"].tolist(), frame["class_id"].tolist(), strict=True)
+    rows = zip(keys, zip(*columns, strict=True), strict=True)
+    return {key: row for key, row in rows if all(map(math.isfinite, row))}
 
 
 def _frequencies(checked: "Checked") -> "Frequencies":
@@ -177,6 +211,11 @@ def _text(drawn: "Drawn", output: Path) -> str:
             f"{drawn.heldout.new:.4f}, difference {drawn.heldout.difference:.4f} "
             f"(standard error {drawn.heldout.se:.4f})"
         )
+    lines += [
+        f"{item.name}: original {item.original:.4g}, new {item.after:.4g}; by frequencies alone "
+        f"it would be {item.before:.4g} (standard deviation {item.sd:.4g})"
+        for item in drawn.balance
+    ]
     return "\n".join(lines)
 
 

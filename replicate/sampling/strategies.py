@@ -24,6 +24,7 @@ from replicate.sampling.matching import (
 from replicate.sampling.strata import PAPER_EDGES, Counts, stratum_labels, stratum_of
 
 if TYPE_CHECKING:
+    from replicate.sampling.covariates import Covariates
     from replicate.sampling.estimated import TrueMatching
 
 STRATEGIES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")
@@ -128,6 +129,7 @@ def draw(
     original: Frequencies,
     class_ids: Sequence[str],
     excluded: Mapping[tuple[str, str], str] | None = None,
+    covariates: "Covariates | None" = None,
 ) -> Sample:
     """Draw a test set.
 
@@ -137,6 +139,7 @@ def draw(
         original: Selection counts of original images; only the matching strategies look at them.
         class_ids: The classes that the set must have.
         excluded: Candidates that must not be drawn: reasons by (image id, class id).
+        covariates: matched-estimated: what else to match; candidates without are excluded.
 
     Raises:
         InfeasibleSample: Some class has too few images; the message says which, how many, and
@@ -147,7 +150,7 @@ def draw(
     >>> [c.image_id for c in draw(Request("t", "top", 2, seed=1), pool, pool, ["0"]).chosen]
     ['a', 'c']
     """
-    sample = plan(request, pool, original, class_ids, excluded)
+    sample = plan(request, pool, original, class_ids, excluded, covariates=covariates)
     require_feasible(sample.needs, request.name)
     return sample
 
@@ -159,6 +162,7 @@ def plan(
     class_ids: Sequence[str],
     excluded: Mapping[tuple[str, str], str] | None = None,
     previous: Collection[tuple[str, str]] = (),
+    covariates: "Covariates | None" = None,
 ) -> Sample:
     """What drawing would give, without stopping if something is missing.
 
@@ -170,6 +174,7 @@ def plan(
         excluded: As for `draw`.
         previous: (image id, class id) of a revision before: among images that are equal to the
             strategy, these come first.
+        covariates: As for `draw`.
 
     >>> from replicate.sampling.frequencies import frequencies
     >>> pool = frequencies([("a", "0", 9, 10)])
@@ -199,7 +204,7 @@ def plan(
         elif request.strategy == "matched-frequency":
             part = _matched(request, class_id, there, old, kept)
         elif matching is not None:
-            part = _estimated(request, class_id, there, matching, kept)
+            part = _estimated(request, class_id, there, matching, kept, covariates)
         else:
             part = _ranked(request, class_id, there, kept)
         chosen += part[0]
@@ -278,6 +283,7 @@ def _estimated(
     there: Frequencies,
     matching: "TrueMatching",
     kept: Collection[str],
+    covariates: "Covariates | None",
 ) -> tuple[list[Chosen], list[Need]]:
     """matched-estimated: as many of each number of votes as give the true frequencies."""
     missing = max(0, request.per_class - len(there))
@@ -290,9 +296,16 @@ def _estimated(
     labels = stratum_labels(request.edges)
     strata = stratum_of(there.frequency, request.edges)
     images = there.image_id.tolist()
-    chosen: list[Chosen] = []
-    for i in _random_order(request, class_id, images, kept).tolist():
+    order = _random_order(request, class_id, images, kept)
+    taken = np.zeros(len(there), dtype=bool)
+    for i in order.tolist():
         if left[places[i]]:
             left[places[i]] -= 1
-            chosen.append(Chosen(class_id, images[i], labels[strata[i]], filled=False))
+            taken[i] = True
+    if covariates is not None:
+        taken = covariates.exchange(there, places, taken, order)
+    chosen = [
+        Chosen(class_id, images[i], labels[strata[i]], filled=False)
+        for i in np.flatnonzero(taken).tolist()
+    ]
     return chosen, [need]

@@ -8,6 +8,7 @@ import numpy as np
 
 from replicate.base.digests import digest_value
 from replicate.base.randomness import stream
+from replicate.sampling.covariates import MISSING, Balance, Covariates, Values
 from replicate.sampling.frequencies import Frequencies
 from replicate.sampling.holdout import Check, compare
 from replicate.sampling.strategies import Chosen, Request, draw
@@ -22,12 +23,14 @@ class Drawn:
         per_class: How many of each class.
         digest: SHA-256 over strategy, parameters and images.
         heldout: The match on votes that had no part in drawing; None if none were set aside.
+        balance: The covariates' means, if some were matched.
     """
 
     chosen: tuple[Chosen, ...]
     per_class: dict[str, int]
     digest: str
     heldout: Check | None
+    balance: tuple[Balance, ...] = ()
 
 
 def set_aside(table: Frequencies, votes: int, seed: int) -> tuple[Frequencies, Frequencies]:
@@ -75,6 +78,7 @@ def draw_from_tables(
     original: Frequencies,
     class_ids: Sequence[str],
     holdout_votes: int = 0,
+    covariates: tuple[Sequence[str], Values, Values] | None = None,
 ) -> Drawn:
     """Draw a test set from counts of a pool, and check the match on votes set aside.
 
@@ -84,13 +88,22 @@ def draw_from_tables(
         original: Counts of the original's images.
         class_ids: The classes that the set must have.
         holdout_votes: Votes of every image that have no part in drawing.
+        covariates: matched-estimated: names, and by (image id, class id) the numbers of the
+            candidates and of the original's images. Candidates without them are not eligible.
 
     Raises:
         InfeasibleSample: Some class has too few images.
+        UsageError: The original has no covariates in some class.
     """
     pool, pool_kept = set_aside(pool, holdout_votes, request.seed)
     original, original_kept = set_aside(original, holdout_votes, request.seed)
-    chosen = draw(request, pool, original, class_ids).chosen
+    extra, excluded = None, None
+    if covariates is not None:
+        counted = original.where(original.shown >= request.min_votes)
+        extra = Covariates(tuple(covariates[0]), covariates[1], covariates[2], counted)
+        keys = zip(pool.image_id.tolist(), pool.class_id.tolist(), strict=True)
+        excluded = {key: MISSING for key in keys if key not in extra.pool}
+    chosen = draw(request, pool, original, class_ids, excluded, extra).chosen
     pairs = {(item.image_id, item.class_id) for item in chosen}
     inside = np.array(
         [
@@ -102,9 +115,12 @@ def draw_from_tables(
     check = compare(original_kept, pool_kept.where(inside)) if holdout_votes else None
     images = [[item.class_id, item.image_id] for item in chosen]
     parameters = {**request.parameters(), "holdout_votes": holdout_votes}
+    if extra is not None:
+        parameters["covariates"] = list(extra.names)
     return Drawn(
         chosen,
         dict(sorted(Counter(item.class_id for item in chosen).items())),
         digest_value({"parameters": parameters, "images": images}),
         check,
+        () if extra is None else extra.balance(),
     )

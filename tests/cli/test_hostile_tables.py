@@ -168,3 +168,19 @@ def test_a_hundred_thousand_images_in_one_class(run, good: Path) -> None:
         assert code == 0 and found["n"] == 5, err
     code, found, err = _adjust(run, good, table)
     assert code == 0 and found["n"] == {"original": 200, "new": 100_000}, err
+
+
+def test_covariates_that_are_no_numbers(run, good: Path) -> None:
+    table = good.parent / "years.csv"
+    table.write_text(HEAD + _rows("p", 200, _spread))
+    code, found, err = _draw(run, good, table, "matched-estimated", "--covariates", "correct")
+    assert code == 0 and [item["name"] for item in found["covariates"]] == ["correct"], err
+    for names, message in (
+        ("keyword", "No original image"),
+        ("year", "has no column 'year'"),
+        ("correct,correct", "one twice"),
+        (",", "no column"),
+    ):
+        code, _, err = _draw(run, good, table, "matched-estimated", "--covariates", names)
+        assert code == 2 and message in err, err
+    assert _draw(run, good, table, "top", "--covariates", "correct")[0] == 2
