@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
 from replicate.reporting.data import Exclusion, ModelInfo, ScoredSet, SetInfo
-from replicate.stages.score_sets import SetToScore
+from replicate.stages.score_sets import SetToScore, models_to_score
 from replicate.store.tables import Model, Prediction
 from replicate.study import Study
 from replicate.zoo.classmaps import ClassMap
 from replicate.zoo.engine import PRECISION, PREPROCESSING
-from replicate.zoo.names import expand
 from replicate.zoo.predictions import read
 
 
@@ -59,7 +58,7 @@ def score_rows(session: Session, study: Study, sets: Sequence[SetToScore]) -> Sc
     models, paths, digests = {}, {}, {}
     exclusions: list[Exclusion] = []
     exploratory = set()
-    for spec in expand(study.pipeline.score.models):
+    for spec in models_to_score(study):
         model = known.get(spec.name)
         card = model.card if model is not None else {}
         models[spec.name] = ModelInfo(spec.name, spec.family, card.get("parameters"))

@@ -23,13 +23,14 @@ from replicate.stages.score_sets import (
     SetsToScore,
     SetToScore,
     load_pixels,
+    models_to_score,
     sets_to_score,
 )
 from replicate.store.tables import Model, Prediction
 from replicate.study import Study
 from replicate.zoo.classmaps import ClassMap, near_chance
 from replicate.zoo.engine import PRECISION, PREPROCESSING
-from replicate.zoo.names import FAMILIES, ModelSpec, expand
+from replicate.zoo.names import FAMILIES, ModelSpec
 from replicate.zoo.training import training_key
 from replicate.zoo.work import (
     Job,
@@ -69,12 +70,12 @@ class _Plan:
 def score(context: Context) -> Tally:
     """Train what is not trained, score what is not scored."""
     study, config = context.study, context.study.pipeline.score
+    specs = models_to_score(study)
     if config.device != "cpu":
         raise UsageError(
             f"[score] device = {config.device!r}: models of the scheme small: run on the CPU.",
             'Say device = "cpu", or leave it out.',
         )
-    specs = expand(config.models)
     with study.session() as session:
         sets = sets_to_score(session, study)
         _refuse_unfrozen(sets, context.options.exploratory)

@@ -23,6 +23,7 @@ from replicate.store.queries import (
     set_members,
 )
 from replicate.study import Study
+from replicate.zoo.names import ModelSpec, expand, small
 
 ORIGINAL = "original"
 Role = Literal["train", "original", "control", "new"]
@@ -67,6 +68,26 @@ class SetsToScore:
     train: SetToScore
     sets: tuple[SetToScore, ...]
     missing: tuple[str, ...]
+
+
+def models_to_score(study: Study) -> list[ModelSpec]:
+    """The models that the pipeline file names, in its order.
+
+    Raises:
+        UsageError: A name means no model, or one of a scheme that a study does not score.
+    """
+    patterns = study.pipeline.score.models
+    _, others = small(patterns)
+    if others:
+        named = ", ".join(others[:4]) + (", …" if len(others) > 4 else "")
+        raise UsageError(
+            f"[score] models names {named}: a study trains and scores models of the scheme small:"
+            " only. Models of other schemes are scored on folders of images.",
+            "Take them out of the pipeline file; write a set as a folder, then score that:"
+            " replicate export imagefolder SET OUT, then: replicate score folder"
+            f" --models '{others[0]}' --data OUT --output PREDICTIONS",
+        )
+    return expand(patterns)
 
 
 def sets_to_score(session: Session, study: Study) -> SetsToScore:
