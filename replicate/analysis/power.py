@@ -99,7 +99,7 @@ def images_needed(
 
     Args:
         accuracy: The accuracy on the original, in (0, 1).
-        gap: The gap to show, in (0, 1).
+        gap: The gap to show, in (0, 1), no larger than the accuracy.
         n_original: Images of the original; None to take its accuracy as known.
         level: 1 − the risk of a false alarm, in (0, 1).
         power: The chance to show it, in (0, 1).
@@ -113,6 +113,8 @@ def images_needed(
     z, inverse = _z(level, power), _inverse(accuracy, n_original)
     if not 0 < gap < 1:
         raise UsageError("A gap to show lies between 0 and 1.")
+    if gap > accuracy:
+        raise UsageError("A gap to show is no larger than the accuracy on the original.")
     room = (gap / z) ** 2 / (accuracy * (1 - accuracy)) - inverse
     if room <= 0:
         return None

@@ -105,6 +105,12 @@ def adjust(
         _draw(figure, by_votes)
         value["figure"] = str(figure)
     emit(value, as_json, _text(gaps, by_model, old, fresh))
+    for name, each in {"all models": gaps, **by_model}.items():
+        if not _possible(each):
+            say(
+                f"Warning: {name}: the interval of the {each.recommended} estimate reaches beyond "
+                "100 points, which no gap does: too few images or votes to adjust this gap."
+            )
     if _say_left_out(original.name, old) + _say_left_out(new.name, fresh) or alone:
         for name in alone:
             say(f"Left out: the model {name} is in one table only.")
@@ -125,6 +131,12 @@ def _draw(path: Path, by_votes: "Sequence[AtVotes]") -> None:
     if path.suffix.lower() != ".svg":
         raise UsageError(f"{path} is no SVG file by its name.", "Name it like gap.svg")
     write_text(path, by_votes_svg(by_votes))
+
+
+def _possible(gaps: "AdjustedGaps") -> bool:
+    """Whether the recommended interval holds only gaps that there can be."""
+    ends = gaps.estimators[gaps.recommended].interval
+    return ends.low >= -1 and ends.high <= 1
 
 
 def _at_votes(found: "AtVotes") -> dict[str, Any]:

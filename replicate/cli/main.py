@@ -138,9 +138,13 @@ def main() -> None:
             _emit_error(error.format_message(), "replicate --help", 2)
         error.show()
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted; the same command carries on.", err=True)
-        code = 130
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click takes any EOFError for somebody who closed the terminal: a file may have ended, too.
+        if isinstance(error.__cause__, EOFError) and str(error.__cause__):
+            code = _explain(error.__cause__, json_wanted)
+        else:
+            click.echo("Interrupted; the same command carries on.", err=True)
+            code = 130
     except BrokenPipeError:
         # The reader of our standard output has gone; nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

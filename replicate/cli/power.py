@@ -70,6 +70,11 @@ def power(
             "Give --images (for the smallest gap) or --gap (for the images needed), one of them.",
             "replicate power --accuracy 93 --images 2021 --original 10000",
         )
+    if discordant is not None and gap is None:
+        raise UsageError(
+            "--discordant says how many matched items a gap needs; it goes with --gap.",
+            "replicate power --accuracy 76 --gap 2 --discordant 0.1",
+        )
     value = {
         "accuracy": share, "n_original": original, "level": level, "power": chance,
     }  # fmt: skip

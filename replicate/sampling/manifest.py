@@ -80,7 +80,13 @@ def from_dict(values: Mapping[str, Any]) -> Manifest:
             dict(values["parameters"]),
             [(str(row[0]), str(row[1])) for row in values["images"]],
         )
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise UsageError(
+            f"This is no manifest of a test set: it has no {error}.",
+            "Name the JSON file that freezing wrote, such as sets/matched-1.json in the study, "
+            "or the folder of an export.",
+        ) from error
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise UsageError(f"This is no manifest of a test set: {error}.") from error
 
 

@@ -109,7 +109,8 @@ def dedup(context: Context) -> Tally:
     tally.notes = _notes(tally.details)
     if todo.again:
         tally.notes.append(
-            f"{len(todo.again)} candidates were decided about again: reviewers say otherwise."
+            f"Reviewers contradict earlier decisions: {len(todo.again)} candidates, all that were "
+            "dropped among them, were decided about again."
         )
     return tally
 

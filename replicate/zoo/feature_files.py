@@ -47,7 +47,7 @@ def read_features(path: Path) -> Features:
         raise UsageError(f"{path} is no file of features.", f"Known: {', '.join(ENDINGS)}")
     try:
         found = _READERS[path.suffix](path)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError) as error:
         raise UsageError(f"{path} holds no features: {error}.") from error
     if found.values.ndim != 2 or 0 in found.values.shape:
         raise UsageError(

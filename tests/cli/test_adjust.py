@@ -128,3 +128,17 @@ def test_images_without_partner_in_the_other_table_are_named(tmp_path: Path) -> 
     assert outcome.code == 3, outcome.err
     reasons = {item["reason"] for item in outcome.json()["left_out"]["b.csv"]}
     assert reasons == {"no_votes", "unknown_image", "unknown_vote"}
+
+
+def test_an_interval_that_no_gap_can_have_is_pointed_out(tmp_path: Path) -> None:
+    small = [_table(tmp_path / f"{n}.csv", n == "b", n=3, size=12) for n in ("a", "b")]
+    outcome = replicate(
+        "adjust", "--original", small[0], "--new", small[1], "--resamples", "100", "--json"
+    )
+    found = outcome.json()
+    low, high = found["estimators"][found["recommended"]]["ci"]
+    assert low < -1 or high > 1
+    assert "too few images or votes" in outcome.err
+    large = [_table(tmp_path / f"{n}.csv", n == "b") for n in ("a", "b")]
+    outcome = replicate("adjust", "--original", large[0], "--new", large[1], "--resamples", "100")
+    assert outcome.code == 0 and "too few" not in outcome.err

@@ -181,3 +181,20 @@ def test_a_full_disk_is_a_sentence() -> None:
 
     known = _known_cause(OSError(errno.ENOSPC, "No space left on device"))
     assert known is not None and "disk is full" in known.message
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--gap", "80"), "no larger than the accuracy"),
+        (("--images", "1000", "--discordant", "0.05"), "goes with --gap"),
+    ],
+)
+def test_power_of_what_cannot_be(options: tuple[str, ...], said: str) -> None:
+    _is_clear(replicate("power", "--accuracy", "76", *options), 2, said)
+
+
+def test_another_json_file_is_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text('{"format": 2, "name": "x", "revision": 1}')
+    outcome = replicate("verify", tmp_path / "export.json")
+    _is_clear(outcome, 2, "it has no 'strategy'", "the folder of an export")

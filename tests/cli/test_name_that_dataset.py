@@ -56,6 +56,7 @@ def test_what_the_three_numbers_say_together(run, sides, tmp_path):
     [
         (lambda path: None, "no features at"),
         (lambda path: path.write_bytes(b"\x93NUMPY nonsense"), "holds no features"),
+        (lambda path: path.write_bytes(b""), "holds no features"),
         (lambda path: np.save(path, np.zeros(5)), "not (items, features)"),
         (lambda path: np.save(path, np.full((50, 6), np.nan)), "not a number"),
         (lambda path: np.save(path, np.zeros((50, 7))), "same model"),

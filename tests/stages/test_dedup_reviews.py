@@ -43,7 +43,7 @@ def test_verdicts_go_before_pixels(pool: Pool) -> None:
     for pair in [(cause, image), *others]:
         say(pool, pair, "different")
     result = dedup(pool.context()).tally
-    assert result.done >= len(dropped) and "reviewers say otherwise" in result.notes[-1]
+    assert result.done >= len(dropped) and "Reviewers contradict" in result.notes[-1]
     kept = decisions(pool)
     assert kept[image] == (True, None)
     assert {i: row for i, row in kept.items() if i != image} == {
