@@ -40,7 +40,9 @@ def name_that_dataset(as_json: bool, **given: Any) -> None:
     A linear classifier is trained on part of both sets and tested on the rest. An area under the
     curve of 0.5 is guessing. Two controls go with it: halves of the original, which must not be
     told apart, and a copy moved by one standard deviation along one direction, which must. Match
-    sizes and encoding of the images first: JPEG quality alone gives a set away.
+    sizes and encoding of the images first: JPEG quality alone gives a set away. The interval does
+    not know of the training's own variance: it is too narrow, and an area just off 0.5 shows
+    nothing.
     """
     from replicate.analysis.discriminator import tell_apart
     from replicate.zoo.feature_files import read_features
