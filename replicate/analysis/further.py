@@ -14,7 +14,6 @@ from replicate.analysis.cross_sets import CrossSets, cross_sets
 from replicate.analysis.families import FamilyLine, family_line
 from replicate.analysis.fits import Scale
 from replicate.analysis.relative import Relative, relative_robustness
-from replicate.analysis.replication import draw
 from replicate.analysis.replication_data import Analysis, Pair
 from replicate.analysis.reuse import ReuseBounds, reuse_bounds
 from replicate.analysis.scores import Scores
@@ -187,8 +186,7 @@ def _relative(found: Analysis, pair: Pair, material: Material) -> tuple[Relative
     sides = []
     for name in (pair.original, pair.new):
         scores = next(s for s in found.sets if s.name == name)
-        drawn = draw(scores, found.options)
-        sides.append(drawn.columns([scores.models.index(model) for model in names]))
+        sides.append(found.drawn[name].columns([scores.models.index(model) for model in names]))
     rho = {model: value[0] for model, value in pair.robustness.items()}
     return relative_robustness(sides[0], sides[1], names, wanted, rho, found.options.level)
 

@@ -68,7 +68,7 @@ def analyse(original: Scores, others: Sequence[Scores], options: Options) -> Ana
     for pair, other in zip(pairs, others, strict=True):
         _warn_of_pair(pair, original, other, warnings)
     _warn_of_sets(sets, warnings)
-    return Analysis(options, sets, models, tuple(pairs), likeness, tuple(warnings))
+    return Analysis(options, sets, models, tuple(pairs), likeness, tuple(warnings), drawn)
 
 
 def draw(scores: Scores, options: Options) -> Resamples:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from replicate.analysis.bootstrap import Kind
+from replicate.analysis.bootstrap import Kind, Resamples
 from replicate.analysis.equivalence import Equivalence, PairedGap
 from replicate.analysis.fits import LineFit, Scale
 from replicate.analysis.intervals import Interval
@@ -159,6 +159,7 @@ class Analysis:
         pairs: One a new set.
         similarity: Set → its models' similarity; only for sets with right answers item by item.
         warnings: What a reader must know.
+        drawn: Set → its models' resampled scores, in the order of the set's models.
     """
 
     options: Options
@@ -167,3 +168,4 @@ class Analysis:
     pairs: tuple[Pair, ...]
     similarity: Mapping[str, SetSimilarity]
     warnings: tuple[str, ...]
+    drawn: Mapping[str, Resamples]

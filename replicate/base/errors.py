@@ -30,6 +30,15 @@ class ReplicateError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def whole(self) -> str:
+        """Message and hint as one line, for tables and reports.
+
+        >>> ReplicateError("There is no set.", "Run: replicate sample").whole
+        'There is no set. Run: replicate sample'
+        """
+        return " ".join(part for part in (self.message, self.hint) if part)
+
 
 class UsageError(ReplicateError):
     """A command, a configuration value or a prerequisite is wrong."""

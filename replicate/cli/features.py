@@ -53,7 +53,7 @@ def features(
             model = open_model(model_name, options_of(download=download))
             path, broken = make_features(model, images, output)
         except ReplicateError as error:
-            rows.append({"model": model_name, "ok": False, "reason": _words(error)})
+            rows.append({"model": model_name, "ok": False, "reason": error.whole})
             continue
         width = read_features(path).values.shape[1]
         rows.append(
@@ -111,7 +111,7 @@ def transfer(
         except ReplicateError as error:
             if isinstance(error, UsageError):
                 raise
-            rows.append({"model": name, "ok": False, "reason": _words(error)})
+            rows.append({"model": name, "ok": False, "reason": error.whole})
         if rows[-1].get("at_edge"):
             say(f"Warning: {name}: the penalty lies at an end of the grid.")
     lines = [
@@ -131,10 +131,6 @@ def _set(data: Path, name: str | None, output: Path) -> "ImageSet":
 
     called = name or data.resolve().name
     return folder_set(data, called, known=output / ".work" / called / "files.json")
-
-
-def _words(error: ReplicateError) -> str:
-    return " ".join(part for part in (str(error), error.hint) if part)
 
 
 def _probe(

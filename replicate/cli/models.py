@@ -83,8 +83,7 @@ def check(patterns: tuple[str, ...], download: bool, allow_pickle: bool, as_json
         try:
             model = open_model(name, options)
         except ReplicateError as error:
-            hint = f" {error.hint}" if error.hint else ""
-            rows.append({"name": name, "ok": False, "reason": f"{error}{hint}"})
+            rows.append({"name": name, "ok": False, "reason": error.whole})
         else:
             rows.append(
                 {

@@ -3,13 +3,13 @@
 A folder may hold a million files, and links that lead in circles.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from replicate.base.errors import MissingError, UsageError
+from replicate.base.walk import files_below
 
 _ENDINGS = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pnm jp2 avif"
 IMAGE_ENDINGS = frozenset(f".{ending}" for ending in _ENDINGS.split())
@@ -40,30 +40,18 @@ def list_folder(folder: Path) -> Listing:
         UsageError: The folder cannot be read.
     """
     found = Listing()
-    seen: set[tuple[int, int]] = set()
-    waiting = [str(folder)]
-    while waiting:
-        here = waiting.pop()
-        try:
-            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
-            status = Path(here).stat()
-        except OSError as error:
-            raise UsageError(
-                f"The folder {here} cannot be read: {error.strerror}.", "Name folders of images."
-            ) from error
-        if (status.st_dev, status.st_ino) in seen:
-            found.circles += 1
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders = []
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                folders.append(entry.path)
-            else:
-                _note(entry.path, found)
-        waiting += reversed(folders)
+
+    def circle() -> None:
+        found.circles += 1
+
+    try:
+        for path in files_below(folder, circle):
+            _note(path, found)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {error.filename} cannot be read: {error.strerror}.",
+            "Name folders of images.",
+        ) from error
     found.files.sort()
     return found
 

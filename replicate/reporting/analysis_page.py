@@ -15,6 +15,7 @@ from replicate.reporting.analysis_tables import as_csv, as_latex, tables
 from replicate.reporting.analysis_words import decomposition, findings, headline, methods
 from replicate.reporting.further_sections import sections
 from replicate.reporting.page import file_name
+from replicate.reporting.templating import environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -59,7 +60,7 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
 
     from replicate import __version__
 
-    pages = environment()
+    pages = filtered_environment()
     script, digest = script_of(pages)
     drawn = []
     for pair, item in zip(found.pairs, value["pairs"], strict=True):
@@ -103,18 +104,9 @@ def render(found: Analysis, value: Mapping[str, Any], folder: str) -> str:
     )
 
 
-def environment() -> "Environment":
-    """The templates of the pages, with the filters that they use."""
-    # Imported late: only a report needs it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-    made = Environment(
-        loader=PackageLoader("replicate.reporting"),
-        autoescape=select_autoescape(default_for_string=True, default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def filtered_environment() -> "Environment":
+    """The templates, with the filters of the pages of numbers."""
+    made = environment()
     made.filters.update(
         percent=_percent, signed=_signed, ends=_ends, count=words.count, slug=file_name, cell=_cell
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from replicate.analysis.competitions import CompetitionResult
 from replicate.base.files import write_text
-from replicate.reporting.analysis_page import environment, script_of
+from replicate.reporting.analysis_page import filtered_environment, script_of
 from replicate.reporting.analysis_tables import as_csv, as_latex
 from replicate.reporting.forest import Row, forest_svg
 from replicate.reporting.words import count, signed
@@ -40,7 +40,7 @@ def write_competitions_page(
     for ending, text in ((".csv", as_csv(_HEADER, rows)), (".tex", as_latex(_HEADER, rows))):
         written.append(folder / f"competitions{ending}")
         write_text(written[-1], text)
-    pages = environment()
+    pages = filtered_environment()
     script, digest = script_of(pages)
     ordered = sorted(found, key=lambda item: -item.gap)
     page = pages.get_template("competitions.html.j2").render(

@@ -9,6 +9,7 @@ from typing import Any
 from replicate.base.errors import ItemError
 from replicate.base.files import write_text
 from replicate.base.images import decode
+from replicate.reporting.templating import environment
 
 _TITLES = {
     "sure": "Surely the same image",
@@ -31,9 +32,6 @@ def write_duplicates_page(
         value: The document of ``replicate duplicates --json``.
         pairs: Its pairs, the surest first.
     """
-    # Imported late: only a page needs it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
     by_verdict: dict[str, list[Mapping[str, Any]]] = {}
     for pair in pairs:
         by_verdict.setdefault(pair["verdict"], []).append(pair)
@@ -43,14 +41,7 @@ def write_duplicates_page(
         if verdict in by_verdict
     ]
     names = {pair[side] for _, some, _ in groups for pair in some for side in _SIDES}
-    environment = Environment(
-        loader=PackageLoader("replicate.reporting"),
-        autoescape=select_autoescape(default_for_string=True, default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("duplicates.html.j2")
+    page = environment().get_template("duplicates.html.j2")
     images = {name: _picture(name) for name in sorted(names)}
     write_text(path, page.render(value=value, groups=groups, images=images) + "\n")
 

@@ -18,6 +18,7 @@ from replicate.reporting.figures import Figure, all_figures
 from replicate.reporting.findings import findings, headline, primary
 from replicate.reporting.style import family_styles
 from replicate.reporting.tables import all_tables
+from replicate.reporting.templating import environment
 
 PAGE = "report.html"
 INDEX = "report.json"
@@ -46,17 +47,10 @@ def render(data: ReportData, figures: Mapping[str, Figure]) -> str:
         figures: The figures that it holds, as `all_figures` makes them.
     """
     # Imported late: only a report needs it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("replicate.reporting"),
-        autoescape=select_autoescape(default_for_string=True, default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    pages = environment()
+    pages.filters.update(
         percent=words.percent,
         signed=words.signed,
         interval=words.interval,
@@ -68,7 +62,7 @@ def render(data: ReportData, figures: Mapping[str, Figure]) -> str:
         duration=duration,
         data_uri=data_uri,
     )
-    template = environment.get_template("report.html.j2")
+    template = pages.get_template("report.html.j2")
     return template.render(
         data=data,
         figures={name: Markup(figure.svg) for name, figure in figures.items()},

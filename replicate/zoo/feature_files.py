@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import MissingError, UsageError
+from replicate.zoo.published_files import is_number
 
 Floats = npt.NDArray[np.float32]
 ENDINGS = (".arrow", ".feather", ".parquet", ".npy", ".npz", ".csv", ".tsv")
@@ -102,19 +103,11 @@ def _text(path: Path) -> Features:
     split = "\t" if path.suffix == ".tsv" else ","
     lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     rows = [[cell.strip() for cell in line.split(split)] for line in lines]
-    if rows and not any(_is_number(cell) for cell in rows[0]):
+    if rows and not any(is_number(cell) for cell in rows[0]):
         rows = rows[1:]  # a header
-    named = bool(rows) and not _is_number(rows[0][0])
+    named = bool(rows) and not is_number(rows[0][0])
     values = np.array([[float(cell) for cell in row[named:]] for row in rows], np.float32)
     return Features(tuple(row[0] for row in rows) if named else None, values)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 _READERS = {

@@ -11,6 +11,7 @@ from typing import Any
 from replicate.base.digests import digest_value
 from replicate.base.errors import MissingError, UsageError
 from replicate.base.files import write_text
+from replicate.base.walk import files_below
 
 ENDINGS = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -83,24 +84,9 @@ def folder_set(
 
 
 def _images(root: Path) -> list[str]:
-    """Paths of images below a folder, hidden ones left out; each folder is entered once."""
-    found: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    todo = [root]
-    while todo:
-        folder = todo.pop()
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        for entry in folder.iterdir():
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                todo.append(entry)
-            elif entry.suffix.lower() in ENDINGS:
-                found.append(entry.relative_to(root).as_posix())
-    return found
+    """Paths of images below a folder, hidden ones left out."""
+    paths = (Path(path) for path in files_below(root))
+    return [path.relative_to(root).as_posix() for path in paths if path.suffix.lower() in ENDINGS]
 
 
 def _labelled(root: Path, labels: Path) -> tuple[list[str], list[str]]:

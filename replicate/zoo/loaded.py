@@ -1,6 +1,7 @@
 """A model that is ready to score: what it sees, what its outputs mean, the module itself."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Triple = tuple[float, float, float]
+
+
+def triple(values: Sequence[float]) -> Triple:
+    """One number for each channel; a single one stands for all three.
+
+    >>> triple([0.5])
+    (0.5, 0.5, 0.5)
+    """
+    red, green, blue = (float(value) for value in (values if len(values) != 1 else [*values] * 3))
+    return red, green, blue
 
 
 @dataclass(frozen=True)

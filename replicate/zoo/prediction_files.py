@@ -9,7 +9,7 @@ the class numbers mean. Files are read memory-mapped: a hundred million rows ope
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +95,11 @@ class PredictionFile:
     items: tuple[str, ...]
     labels: npt.NDArray[np.int32]
     scored: Scored
-    readable: npt.NDArray[np.bool_] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "readable", self.scored.classes[:, 0] >= 0)
+    @property
+    def readable(self) -> npt.NDArray[np.bool_]:
+        """Which images could be read."""
+        return np.asarray(self.scored.classes[:, 0] >= 0)
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:

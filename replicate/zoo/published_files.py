@@ -210,15 +210,15 @@ def _from_table(text: str, labels: bool) -> tuple[Any, tuple[str, ...] | None]:
         bare = [line.strip(" ,;\"'") for line in lines]
         cells = [line.split() for line in bare]
         # Class ids side by side, or the name of an image and its class id.
-        split = all(_is_number(cell) for row in cells[1:] for cell in row)
-        split = split or all(len(row) == 2 and _is_number(row[1]) for row in cells)
+        split = all(is_number(cell) for row in cells[1:] for cell in row)
+        split = split or all(len(row) == 2 and is_number(row[1]) for row in cells)
         rows = cells if split else [[line] for line in bare]
     known = (*PREDICTED, *LABELLED, *LABELLED_TOO, *ITEMS[1:])
     first, rest = rows[0], rows[1:]
     is_header = any(cell.lower() in known for cell in first) or (
         bool(rest)
-        and not any(_is_number(cell) for cell in first)
-        and all(_is_number(row[-1]) for row in rest)
+        and not any(is_number(cell) for cell in first)
+        and all(is_number(row[-1]) for row in rest)
     )
     if is_header:
         return _named(first, rest, labels)
@@ -236,9 +236,9 @@ def _has_item_names(rows: list[list[str]]) -> bool:
     return (
         len(rows[0]) > 1
         and len({len(row) for row in rows}) == 1
-        and not any(_is_number(name) for name in names)
+        and not any(is_number(name) for name in names)
         and len(set(names)) == len(names)
-        and (len(rows[0]) == 2 or all(_is_number(cell) for row in rows for cell in row[1:]))
+        and (len(rows[0]) == 2 or all(is_number(cell) for row in rows for cell in row[1:]))
     )
 
 
@@ -261,7 +261,12 @@ def _named(
     return values, items
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is read as a number.
+
+    >>> is_number("1e-3"), is_number("n01443537")
+    (True, False)
+    """
     try:
         float(text)
     except ValueError:

@@ -7,8 +7,12 @@ from urllib.parse import parse_qsl
 from replicate.base.errors import MissingError, UsageError
 
 
-def split_query(rest: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
+def split_query(rest: str, known: Collection[str] | None) -> tuple[str, dict[str, str]]:
     """What stands before the question mark, and the parameters after it.
+
+    Args:
+        rest: The text.
+        known: The parameters that there are; None: whatever is given, once each.
 
     Raises:
         UsageError: A parameter is unknown, or given twice.
@@ -19,10 +23,10 @@ def split_query(rest: str, known: Collection[str]) -> tuple[str, dict[str, str]]
     path, _, query = rest.partition("?")
     values: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True, strict_parsing=False):
-        if key not in known or key in values:
+        if key in values or (known is not None and key not in known):
             raise UsageError(
                 f"{rest!r} has the parameter {key!r}{' twice' if key in values else ''}.",
-                f"Known: {', '.join(known)}; each at most once.",
+                f"Known: {', '.join(known or ())}; each at most once.",
             )
         values[key] = value
     return path, values

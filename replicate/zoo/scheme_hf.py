@@ -7,7 +7,7 @@ from typing import Any
 
 from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.zoo.image_classes import imagenet_wnids
-from replicate.zoo.loaded import Description, LoadedModel, Triple, loaded
+from replicate.zoo.loaded import Description, LoadedModel, Triple, loaded, triple
 from replicate.zoo.schemes import ModelOptions, no_weights
 from replicate.zoo.views import Mode, View
 
@@ -33,7 +33,7 @@ class HfScheme:
         labels = config.get("id2label") or {}
         outputs = _outputs(labels)
         view, mean, std = view_of(rest, processor)
-        folder = _where(rest, options)
+        folder = _local(rest, options)
         return Description(
             f"hf:{rest}", str(config.get("model_type", "hf")), view, mean, std, outputs,
             len(labels), str(folder), exact=False,
@@ -107,14 +107,9 @@ def view_of(name: str, processor: Mapping[str, Any]) -> tuple[View, Triple, Trip
         raise UsageError(f"hf:{name}: it resizes by the nearest pixel, which views do not do.")
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if processor.get("do_normalize", True):
-        mean = _triple(processor.get("image_mean", (0.5, 0.5, 0.5)))
-        std = _triple(processor.get("image_std", (0.5, 0.5, 0.5)))
+        mean = triple(processor.get("image_mean", (0.5, 0.5, 0.5)))
+        std = triple(processor.get("image_std", (0.5, 0.5, 0.5)))
     return View(shape, mode, pair, filter, floor=True), mean, std
-
-
-def _triple(values: Sequence[float]) -> Triple:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
 
 
 def _outputs(labels: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -128,10 +123,6 @@ def _outputs(labels: Mapping[str, str]) -> tuple[str, ...] | None:
 def _local(rest: str, options: ModelOptions) -> str:
     folder = (options.root / Path(rest).expanduser()).resolve()
     return str(folder) if folder.is_dir() else rest
-
-
-def _where(rest: str, options: ModelOptions) -> str:
-    return _local(rest, options)
 
 
 def _json(rest: str, name: str, options: ModelOptions) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from replicate.base.digests import digest_value
 from replicate.base.errors import ItemError, UsageError
 from replicate.zoo.extras import require
-from replicate.zoo.loaded import Description, LoadedModel, Triple, loaded
+from replicate.zoo.loaded import Description, LoadedModel, Triple, loaded, triple
 from replicate.zoo.schemes import ModelOptions, no_weights, nothing
 from replicate.zoo.views import Mode, View
 
@@ -110,16 +110,11 @@ def view_of(config: dict[str, Any], size: Any) -> tuple[View, Triple, Triple]:
         shape, mode, shape, config.get("interpolation") or "bicubic", (fill, fill, fill), late=True
     )
     mean, std = config.get("mean"), config.get("std")
-    return view, _triple(mean or _MEAN), _triple(std or _STD)
+    return view, triple(mean or _MEAN), triple(std or _STD)
 
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-def _triple(values: Sequence[float]) -> Triple:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
 
 
 def _weights(config: dict[str, Any]) -> tuple[Path | None, str]:

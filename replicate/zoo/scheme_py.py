@@ -84,11 +84,10 @@ def call(rest: str, options: ModelOptions) -> PythonModel:
     """
     import torch
 
-    target, _, query = rest.partition("?")
+    target, keywords = split_query(rest, None)
     module_name, colon, function_name = target.partition(":")
     if not (module_name and colon and function_name):
         raise UsageError(f"py:{rest} names no function.", "Write py:package.module:function.")
-    _, keywords = split_query(f"?{query}", _Anything())
     root = str(options.root.resolve())
     if root not in sys.path:  # modules beside the study, as `python -m` would find them
         sys.path.insert(0, root)
@@ -118,19 +117,6 @@ def call(rest: str, options: ModelOptions) -> PythonModel:
             "It returns a replicate.zoo.scheme_py.PythonModel: the module and its view.",
         )
     return made
-
-
-class _Anything:
-    """A collection that holds every text: the function itself refuses what it does not know."""
-
-    def __contains__(self, _key: object) -> bool:
-        return True
-
-    def __iter__(self) -> Any:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 scheme = PyScheme()

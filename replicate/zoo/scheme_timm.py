@@ -7,7 +7,7 @@ from typing import Any
 from replicate.base.errors import ItemError
 from replicate.zoo.extras import require
 from replicate.zoo.image_classes import imagenet_wnids
-from replicate.zoo.loaded import Description, LoadedModel, loaded
+from replicate.zoo.loaded import Description, LoadedModel, loaded, triple
 from replicate.zoo.schemes import ModelOptions, no_weights, nothing
 from replicate.zoo.views import centre_view
 
@@ -60,7 +60,7 @@ def description_of(name: str, config: Any, weights: str | None, missing: str | N
     values = config.to_dict() if config is not None else {}
     resolved = data.resolve_data_config(pretrained_cfg=values, use_test_size=True)
     size = resolved["input_size"]
-    mean, std = (_triple(resolved[key]) for key in ("mean", "std"))
+    mean, std = (triple(resolved[key]) for key in ("mean", "std"))
     count = int(values.get("num_classes") or 0)
     view = centre_view(
         (int(size[1]), int(size[2])), float(resolved["crop_pct"]), resolved["interpolation"],
@@ -74,11 +74,6 @@ def description_of(name: str, config: Any, weights: str | None, missing: str | N
         mean, std, imagenet_wnids() if imagenet else None, count, weights, missing,
         card={key: values[key] for key in ("license", "tag", "origin_url") if values.get(key)},
     )  # fmt: skip
-
-
-def _triple(values: Sequence[float]) -> tuple[float, float, float]:
-    three = list(values) * (3 if len(values) == 1 else 1)
-    return float(three[0]), float(three[1]), float(three[2])
 
 
 def weights_of(config: Any) -> tuple[Path | None, str]:

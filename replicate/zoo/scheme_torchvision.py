@@ -7,7 +7,7 @@ from typing import Any
 from replicate.base.errors import ItemError
 from replicate.zoo.extras import require
 from replicate.zoo.image_classes import imagenet_wnids
-from replicate.zoo.loaded import Description, LoadedModel, Triple, loaded
+from replicate.zoo.loaded import Description, LoadedModel, loaded, triple
 from replicate.zoo.schemes import ModelOptions, no_weights, nothing
 from replicate.zoo.views import View
 
@@ -29,7 +29,7 @@ class TorchvisionScheme:
         weights = self._weights(rest)
         path = cached(str(weights.url))
         transforms = weights.transforms()
-        mean, std = (_triple(values) for values in (transforms.mean, transforms.std))
+        mean, std = (triple(values) for values in (transforms.mean, transforms.std))
         resize, crop = list(transforms.resize_size), list(transforms.crop_size)
         view = View(
             (crop[0], crop[-1]),
@@ -75,11 +75,6 @@ def cached(url: str) -> Path:
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-
-
-def _triple(values: Sequence[float]) -> Triple:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
 
 
 scheme = TorchvisionScheme()

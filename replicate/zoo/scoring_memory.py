@@ -1,11 +1,10 @@
 """What became of each model of a job: small files, so that a finished zoo loads nothing."""
 
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from replicate.base.digests import digest_value
+from replicate.base.digests import digest_value, sha256_file
 from replicate.base.errors import ItemError, ReplicateError
 from replicate.base.files import read_json, write_json
 from replicate.zoo.loaded import Description
@@ -49,8 +48,7 @@ def identity(name: str, options: ModelOptions, known: Path) -> Identity:
     try:
         digest = note.read_text()
     except OSError:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_file(path)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(digest)
     return Identity(found, digest)
@@ -110,7 +108,7 @@ class Memory:
     def fail(self, unit: str | None, error: ReplicateError) -> tuple[str, str]:
         """Note that a unit failed, and say why; what is only missing here is not noted."""
         reason = error.reason if isinstance(error, ItemError) else "not_here"
-        message = " ".join(part for part in (str(error), error.hint) if part)
+        message = error.whole
         if isinstance(error, ItemError) and unit is not None:
             write_json(self._note(unit), {"reason": reason, "message": message})
         return reason, message
