@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from replicate.base.resample_weights import FILTERS, PRECISION, Axis, axis
+from replicate.base.resample_weights import COMPILE_FROM, FILTERS, PRECISION, Axis, axis
 
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -54,7 +54,7 @@ def resize(
     _check(pixels, size, filter, box, crop)
     height, width = pixels.shape[:2]
     slender = max(height, width) > _SLENDER * min(height, width)
-    order = None if slender else _order_of_passes(_compiled)
+    order = None if slender else _order_of_passes(_compiled, True)
     if order is None:
         return _by_pillow(pixels, size, filter, box, crop)
     return _compiled(pixels, size, filter, order, box, crop)
@@ -82,7 +82,8 @@ def resize_stack(pixels: Pixels, size: tuple[int, int], filter: str = "lanczos")
     _check(pixels[0], size, filter, None, None)
     height, width = pixels.shape[1:]
     slender = max(height, width) > _SLENDER * min(height, width)
-    order = None if slender else _order_of_passes(_by_products)
+    large = max(height, width) > COMPILE_FROM
+    order = None if slender else _order_of_passes(_by_products, large)
     if order is None:
         return np.stack([_by_pillow(one, size, filter, None, None) for one in pixels])
     return _products(pixels, size, filter, order)
@@ -202,12 +203,18 @@ def _down_first(order: _Order, shape: tuple[int, ...], size: tuple[int, int]) ->
 
 
 @functools.lru_cache(maxsize=8)
-def _order_of_passes(way: Callable[..., Pixels]) -> _Order | None:
+def _order_of_passes(way: Callable[..., Pixels], large: bool) -> _Order | None:
     """The order in which the installed Pillow passes; None if the way differs from it anyhow.
 
     Tried on noise and on black-and-white patterns, whose sums overshoot on both sides.
+
+    Args:
+        way: `_compiled` or `_by_products`.
+        large: Try an image whose weights are compiled, too. Without it no compiler is loaded
+            for the sake of this trial.
     """
-    shapes = [((31, 47), (9, 12)), ((60, 23), (16, 16)), ((11, 9), (14, 20)), ((150, 40), (33, 7))]
+    tall = COMPILE_FROM + 22 if large else COMPILE_FROM - 8
+    shapes = [((31, 47), (9, 12)), ((60, 23), (16, 16)), ((11, 9), (14, 20)), ((tall, 40), (33, 7))]
     trials = [
         (one, size, name, _by_pillow(one, size, name, None, None))
         for shape, size in shapes

@@ -18,7 +18,7 @@ PRECISION = 22  # binary digits after the point of a weight
 _SUPPORT = {"box": 0.5, "bilinear": 1.0, "hamming": 1.0, "bicubic": 2.0, "lanczos": 3.0}
 _CODE = {name: code for code, name in enumerate(_SUPPORT)}
 FILTERS = tuple(_SUPPORT)
-_COMPILE_FROM = 128  # source pixels: with fewer, the compiler takes longer to load than the loop
+COMPILE_FROM = 128  # source pixels: with fewer, the compiler takes longer to load than the loop
 _A, _B = float(np.float32(0.54)), float(np.float32(0.46))  # Pillow's Hamming window: C floats
 
 
@@ -76,7 +76,7 @@ def axis(
     count = np.zeros(stop - start, dtype=np.int64)
     weights = np.zeros((stop - start, room), dtype=np.int32)
     made = fill
-    if source > _COMPILE_FROM:
+    if source > COMPILE_FROM:
         from replicate.base.resample_kernels import fill as made
     made(
         source,

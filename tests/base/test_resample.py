@@ -1,5 +1,8 @@
 """Our resize is the installed Pillow's, to the bit; where it is not, Pillow does the work."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,7 @@ from PIL import Image
 
 from replicate.base import resample
 from replicate.base.resample import resize, resize_stack
-from replicate.base.resample_weights import FILTERS, axis
+from replicate.base.resample_weights import COMPILE_FROM, FILTERS, axis
 
 KINDS = ("noise", "two-level", "flat", "black", "white", "smooth", "stripes")
 
@@ -150,7 +153,7 @@ def test_another_pillow_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) ->
     resample._order_of_passes.cache_clear()
     monkeypatch.setattr(resample, "_by_pillow", wrong)
     try:
-        assert resample._order_of_passes(resample._compiled) is None
+        assert resample._order_of_passes(resample._compiled, True) is None
         monkeypatch.setattr(resample, "_by_pillow", noted)
         expected = 255 - pillow(pixels, (20, 20), "box", None, (1, 2, 9, 8))
         assert np.array_equal(resize(pixels, (20, 20), "box", None, (1, 2, 9, 8)), expected)
@@ -174,10 +177,23 @@ def test_an_older_pillow_that_always_passes_across_first_is_known(
     try:
         pixels = picture((300, 40), "noise", 4)
         for way in (resample._compiled, resample._by_products):
-            assert resample._order_of_passes(way) == "across"
+            assert resample._order_of_passes(way, True) == "across"
+        assert resample._order_of_passes(resample._by_products, False) == "across"
         assert np.array_equal(resize(pixels, (32, 32)), older(pixels, (32, 32), "lanczos", 0, 0))
     finally:
         resample._order_of_passes.cache_clear()
+
+
+@pytest.mark.parametrize(("side", "loaded"), [(COMPILE_FROM, False), (COMPILE_FROM + 1, True)])
+def test_only_large_stacks_load_the_compiler(side: int, loaded: bool) -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from replicate.base.resample import resize_stack\n"
+        f"resize_stack(np.zeros((2, {side}, 40), np.uint8), (32, 32))\n"
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == (str(loaded), "")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """The dedup stage on the digits study's own photos, with planted near-duplicates."""
 
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from stages.pools import Pool, add_photos, make_pool
 
 from replicate.base.errors import MissingError
@@ -15,7 +18,7 @@ from replicate.stages.common import Context
 from replicate.stages.dedup import dedup
 from replicate.store.queries import prepared_ids
 from replicate.store.tables import DedupDecision, DuplicatePair, Hash, PreparedImage
-from replicate.study import init_study
+from replicate.study import init_study, open_study
 
 N = 600
 
@@ -152,3 +155,30 @@ def test_a_given_threshold_is_one_of_squared_l2(tmp_path: Path) -> None:
         assert pair.verdict == "sure"
         assert pair.pixel_distance == pytest.approx(((first - second) ** 2).mean())
         assert pair.pixel_distance <= 0.02
+
+
+def test_the_small_demo_is_hashed_again_without_a_compiler(
+    small_demo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "demo"
+    shutil.copytree(small_demo, folder)
+    study = open_study(folder)
+    with study.session() as session:
+        before = session.scalar(select(func.count()).select_from(Hash))
+        for table in (DedupDecision, DuplicatePair, Hash):
+            session.execute(delete(table))
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from replicate.stages.common import Context\n"
+        "from replicate.stages.dedup import dedup\n"
+        "from replicate.study import open_study\n"
+        "dedup(Context(open_study(Path(sys.argv[1])), None))\n"
+        "print(sorted({'numba', 'pyarrow', 'simplejpeg'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+    with study.session() as session:
+        assert session.scalar(select(func.count()).select_from(Hash)) == before
