@@ -13,8 +13,9 @@ from replicate.analysis.fits import Scale
 from replicate.analysis.replication_data import Options
 from replicate.analysis.scores import Scores, mean_per_class
 from replicate.base.errors import ItemError, MissingError, UsageError
-from replicate.zoo.published import Published, read_published
+from replicate.zoo.published import read_published
 from replicate.zoo.published_files import read_column
+from replicate.zoo.published_folders import Published
 from replicate.zoo.published_names import clean, match, parse_renames
 from replicate.zoo.score_tables import read_table
 

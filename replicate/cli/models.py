@@ -20,7 +20,7 @@ def models() -> None:
 
     A model's name is SCHEME:NAME. Schemes: small: (trained on a study's own images), timm:,
     torchvision:, open_clip: (these with the extra zoo), hf:, py: (a function of yours), file: (a
-    checkpoint), onnx:, and those of other packages.
+    checkpoint), onnx:, predictions: (published predictions alone), and those of other packages.
     """
 
 
@@ -68,10 +68,12 @@ def check(patterns: tuple[str, ...], download: bool, allow_pickle: bool, as_json
     """Check that models can be loaded here: each is loaded and run on a black image.
 
     Ends with 3 if one cannot, and says why; with 2 if a name means no model. Models of the scheme
-    small: are checked by name alone, for a study trains them.
+    small: are checked by name alone, for a study trains them; those of predictions: by reading
+    their files.
     """
     from replicate.base.errors import ReplicateError
     from replicate.zoo.names import expand, small
+    from replicate.zoo.scheme_predictions import is_published
     from replicate.zoo.schemes import ModelOptions, expand_names, open_model
 
     ours, others = small(patterns)
@@ -80,6 +82,10 @@ def check(patterns: tuple[str, ...], download: bool, allow_pickle: bool, as_json
     ]
     options = ModelOptions(download=download, allow_pickle=allow_pickle)
     for name in expand_names(others):
+        if is_published(name):
+            rows.append(_files_row(name))
+            say(f"{name}: {rows[-1]['reason'] or 'can be read'}")
+            continue
         try:
             model = open_model(name, options)
         except ReplicateError as error:
@@ -106,13 +112,18 @@ def check(patterns: tuple[str, ...], download: bool, allow_pickle: bool, as_json
     click.get_current_context().exit(3 if failed else 0)
 
 
-@models.command(epilog=example("replicate models show small:linear-s0"))
+@models.command(
+    epilog=example(
+        "replicate models show small:linear-s0", "replicate models show predictions:published"
+    )
+)
 @click.argument("pattern")
 @click.option("--class-names", type=_FILE, help="Zero-shot: class id and name, one a line.")
 @json_option
 def show(pattern: str, class_names: Path | None, as_json: bool) -> None:
     """Show what a model is fed, what its outputs mean, and whether its weights are here."""
     from replicate.zoo.names import expand, small
+    from replicate.zoo.scheme_predictions import is_published
     from replicate.zoo.schemes import describe, expand_names
 
     ours, others = small((pattern,))
@@ -125,10 +136,36 @@ def show(pattern: str, class_names: Path | None, as_json: bool) -> None:
         lines += [f"  {key} = {item}" for key, item in parameters.items()]
     options = options_of(class_names=class_names)
     for name in expand_names(others):
+        if is_published(name):
+            row = _files_row(name)
+            values.append(row)
+            lines += [f"{name}  (published predictions)", *_file_lines(row)]
+            continue
         found = describe(name, options)
         values.append(found.as_json())
         lines += _described(found)
     emit({"models": values}, as_json, "\n".join(lines))
+
+
+def _files_row(name: str) -> dict[str, Any]:
+    """What the files of a model of the scheme predictions: hold, and whether they can be read."""
+    from replicate.zoo.scheme_predictions import files_of
+
+    sets = {
+        set_name: {"path": str(f.path), "n": f.n, "columns": f.columns, "reason": f.problem}
+        for set_name, f in files_of(name, Path()).items()
+    }
+    bad = [row["reason"] for row in sets.values() if row["reason"]]
+    reason = "; ".join(map(str, bad)) or None
+    return {"name": name, "ok": reason is None, "reason": reason, "sets": sets}
+
+
+def _file_lines(row: dict[str, Any]) -> list[str]:
+    return [
+        f"  {set_name or 'any set':12} {each['path']}: "
+        + (each["reason"] or f"{each['n']} items, {each['columns'] or 'no'} class ids an item")
+        for set_name, each in row["sets"].items()
+    ]
 
 
 def options_of(

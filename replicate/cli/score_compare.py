@@ -1,5 +1,6 @@
 """`replicate score compare`: what a pipeline or a precision changes."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
                 "only_first": found.only_first,
                 "only_second": found.only_second,
                 "p": found.p if n else None,
-                "largest_change": found.largest,
+                "largest_change": found.largest if isfinite(found.largest) else None,
                 "ways": [_way(path) for path in (a, b)],
             }
         )

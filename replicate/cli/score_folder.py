@@ -25,6 +25,7 @@ _QUEUE = "job.json"
         "replicate score folder --models py:mymodels:build --data pictures --output predictions",
         "replicate score folder --models py:mymodels:build --data pictures --output predictions "
         "--precision bf16 --json",
+        "replicate score folder --models predictions:published --data pictures --output scored",
     )
 )
 @click.option("--models", "patterns", multiple=True, required=True, metavar="NAME",
@@ -50,6 +51,8 @@ _QUEUE = "job.json"
 @click.option("--download", is_flag=True, help="Fetch weights that are not on this machine.")
 @click.option("--allow-pickle", is_flag=True, help="Read checkpoints that can run code.")
 @click.option("--retry", type=click.Choice(["failed"]), help="Try failed models again.")
+@click.option("--repair", multiple=True, type=click.Choice(("columns", "offset")),
+              help="Mend published predictions: worst first, or off by one class.")  # fmt: skip
 @click.option("--queue", type=_PATH, help="Write the job here for workers, and work on it too.")
 @json_option
 def folder(as_json: bool, **given: Any) -> None:
@@ -147,6 +150,7 @@ def job_of(given: dict[str, Any]) -> "Job":
         given["restrict"],
         int(given["cache"] * (1 << 30)),
         retry=given["retry"] == "failed",
+        repair=tuple(given["repair"]),
     )  # fmt: skip
 
 
@@ -195,6 +199,7 @@ def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
                     **found.header["depends_on"]}  # fmt: skip
             if n and (doubt := near_chance(right, n, len(found.header["classes"]))):
                 warnings.append(f"{outcome.model}: {doubt}{_likely(found)}")
+        warnings += outcome.notes
         rows.append(row)
     value = {
         "set": job.images.name,

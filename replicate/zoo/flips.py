@@ -23,7 +23,7 @@ class Flips:
         only_first: Right by the first alone.
         only_second: Right by the second alone.
         p: McNemar's mid-p of equal accuracies; NaN without labels.
-        largest: The largest change of a best class's score.
+        largest: The largest change of a best class's score; NaN where scores are not known.
     """
 
     n: int

@@ -36,6 +36,11 @@ class ImageSet:
     class_ids: tuple[str, ...] | None
     digest: str
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that its images have."""
+        return tuple(sorted(set(self.class_ids))) if self.class_ids else None
+
     def read(self, at: int) -> bytes:
         """One image's bytes.
 

@@ -3,67 +3,26 @@
 What cannot be trusted is left out, with the evidence; what was guessed is said.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from replicate.analysis.scores import Scores, from_items
-from replicate.base.errors import ItemError, MissingError, UsageError
+from replicate.analysis.scores import from_items
+from replicate.base.errors import ItemError, UsageError
 from replicate.zoo import published_checks as checks
 from replicate.zoo.published_checks import Problem
-from replicate.zoo.published_files import SUFFIXES, Column, model_name, read_column, read_models
-from replicate.zoo.published_names import clean, match, nearest
-
-REPAIRS = ("columns", "offset", "none")
-_NOT_MODELS = re.compile(
-    r"(readme|license|labels?|classes|class_names|metadata|manifest)\b.*", re.I
+from replicate.zoo.published_files import Column
+from replicate.zoo.published_folders import (
+    Excluded,
+    Folder,
+    Published,
+    labelled_folder,
+    read_predictions,
 )
+from replicate.zoo.published_names import match, nearest
 
-
-@dataclass(frozen=True)
-class Excluded:
-    """A model that is left out of a set, and why.
-
-    Attributes:
-        model: The model.
-        set: The set.
-        reason: A short name of the fault.
-        evidence: What shows it.
-    """
-
-    model: str
-    set: str
-    reason: str
-    evidence: str
-
-
-@dataclass
-class Published:
-    """Scores that were read, and what was left out or guessed on the way."""
-
-    sets: list[Scores] = field(default_factory=list)
-    excluded: list[Excluded] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    repaired: list[Excluded] = field(default_factory=list)
-    human: set[str] = field(default_factory=set)
-    respelled: dict[str, dict[str, str]] = field(default_factory=dict)
-
-
-@dataclass
-class _Folder:
-    """One set on the way: first choices are kept to compare models with each other."""
-
-    name: str
-    labels: Column
-    numbers: npt.NDArray[np.int64]
-    columns: dict[str, Column] = field(default_factory=dict)
-    first: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    right: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+REPAIRS = ("columns", "offset")
 
 
 def read_published(
@@ -88,7 +47,7 @@ def read_published(
     """
     found = Published()
     renames = renames or {}
-    read = [_read_folder(name, path, labels.get(name), found) for name, path in folders]
+    read = [labelled_folder(name, path, labels.get(name), found) for name, path in folders]
     original = read[0]
     original.columns = {renames.get(m, m): c for m, c in original.columns.items()}
     for other in read[1:]:
@@ -112,75 +71,42 @@ def read_published(
     return found
 
 
-def _read_folder(name: str, path: Path, labels: Path | None, found: Published) -> _Folder:
-    if not path.exists():
-        raise MissingError(f"The predictions of {name} are not at {path}.")
-    if labels is None:
-        raise UsageError(
-            f"The labels of {name} are not given.",
-            f"Add --labels-new {name}=FILE (or --labels-original FILE).",
-        )
-    if not labels.is_file():
-        raise MissingError(f"The labels of {name} are not at {labels}.")
-    try:
-        column = read_column(labels, labels=True)
-    except ItemError as error:
-        raise UsageError(f"The labels of {name} cannot be used: {error.message}.") from error
-    if (column.scored and column.values.dtype.kind != "b") or column.values.shape[1] != 1:
-        raise UsageError(
-            f"The labels of {name} must be one class id an item; {labels.name} has the shape "
-            f"{column.values.shape} ({column.values.dtype})."
-        )
-    folder = _Folder(name, column, np.zeros(0, np.int64))
-    if path.is_file():
-        try:
-            folder.columns = {clean(m): c for m, c in read_models(path).items()}
-        except ItemError as error:
-            raise UsageError(
-                f"The predictions of {name} cannot be used: {error.message}.",
-                "Give a folder with one file a model, or one .npz, .json or .csv of all models.",
-            ) from error
-    for model, file in _files(path, labels, found) if path.is_dir() else ():
-        try:
-            folder.columns[model] = read_column(file)
-        except ItemError as error:
-            found.excluded.append(Excluded(model, name, error.reason, error.message))
-    if not folder.columns and not any(item.set == name for item in found.excluded):
-        raise MissingError(
-            f"The folder of {name} holds no predictions: {path}.",
-            f"Files of predictions end in {', '.join(SUFFIXES)}, one file a model.",
-        )
-    found.warnings += [f"{name}: {note}" for c in folder.columns.values() for note in c.notes]
-    return folder
+def check_folder(
+    folder: Folder,
+    path: Path,
+    codes: Mapping[str, int],
+    translate: Callable[[Column], Column],
+    repair: Collection[str] = (),
+) -> Published:
+    """Read and check one set's predictions against labels that are known already.
+
+    Args:
+        folder: The set with its labels, as text and as numbers; what passes every check ends in
+            ``folder.checked`` and ``folder.right``.
+        path: The folder of predictions, or one file of many models.
+        codes: Class id → number; numbers in the files are these.
+        translate: What every model's values go through before they are checked.
+        repair: Which faults to mend instead of leaving the model out (``REPAIRS``).
+
+    Returns:
+        What was left out, repaired or guessed.
+
+    Raises:
+        MissingError: There are no predictions.
+        UsageError: A file of many models cannot be used.
+    """
+    found = Published()
+    read_predictions(folder, path, None, found)
+    folder.columns = {model: translate(column) for model, column in folder.columns.items()}
+    for model in list(folder.columns):
+        _check(folder, model, codes, repair, 1, found, numbers=True)
+    _say_whole_sets([folder], found)
+    _check_together([folder], found)
+    folder.checked = {m: values for m, values in folder.checked.items() if m in folder.right}
+    return found
 
 
-def _files(path: Path, labels: Path, found: Published) -> list[tuple[str, Path]]:
-    files: dict[str, list[Path]] = {}
-    for entry in sorted(path.iterdir()):
-        inside = [entry]
-        if entry.is_dir():
-            inside = [f for f in sorted(entry.iterdir()) if f.suffix.lower() in SUFFIXES]
-            if len(inside) != 1:
-                continue
-        file = inside[0]
-        hidden = entry.name.startswith((".", "_")) or _NOT_MODELS.fullmatch(entry.stem)
-        if hidden or file.resolve() == labels.resolve():
-            continue
-        if file.suffix.lower() not in SUFFIXES:
-            found.warnings.append(f"{file} was not read: it is of none of {', '.join(SUFFIXES)}")
-            continue
-        stem = clean(entry.name if entry.is_dir() else entry.stem)
-        files.setdefault(model_name(file) or stem, []).append(file)
-    chosen = []
-    for model, paths in files.items():
-        if len(paths) > 1:
-            names = ", ".join(p.name for p in paths)
-            found.warnings.append(f"{model} has several files ({names}); {paths[0].name} is used")
-        chosen.append((model, paths[0]))
-    return chosen
-
-
-def _match(original: _Folder, other: _Folder, renames: Mapping[str, str], found: Published) -> None:
+def _match(original: Folder, other: Folder, renames: Mapping[str, str], found: Published) -> None:
     known = [item.model for item in found.excluded if item.set == original.name]
     ours = [*original.columns, *known]
     names = match(ours, list(other.columns), renames)
@@ -211,7 +137,7 @@ def _match(original: _Folder, other: _Folder, renames: Mapping[str, str], found:
             found.excluded.append(Excluded(model, other.name, "unmatched", text))
 
 
-def _codes(read: Sequence[_Folder]) -> dict[str, int] | None:
+def _codes(read: Sequence[Folder]) -> dict[str, int] | None:
     """Text labels as numbers; None if labels are numbers. Fills each folder's ``numbers``."""
     kinds = {folder.labels.values.dtype.kind for folder in read}
     if "U" in kinds and len(kinds) > 1:
@@ -233,8 +159,13 @@ def _codes(read: Sequence[_Folder]) -> dict[str, int] | None:
     return codes
 
 
-def _predicted(folder: _Folder, model: str, codes: dict[str, int] | None) -> Column:
-    """A model's values as numbers, in the order of the labels; or an ItemError."""
+def _predicted(
+    folder: Folder, model: str, codes: Mapping[str, int] | None, numbers: bool
+) -> Column:
+    """A model's values as numbers, in the order of the labels; or an ItemError.
+
+    Where labels are text, numbers mean no class, unless ``numbers`` says that they are the codes.
+    """
     column = folder.columns[model]
     values, n = column.values, len(folder.numbers)
     if column.items is not None and folder.labels.items is not None:
@@ -257,18 +188,19 @@ def _predicted(folder: _Folder, model: str, codes: dict[str, int] | None) -> Col
             raise ItemError("other_classes", f"predictions are text ({values[0, 0]!r}), labels not")
         known = [[codes.get(str(x), len(codes)) for x in row] for row in values]
         return Column(np.array(known, dtype=np.int64))
-    if codes is not None:
+    if codes is not None and not numbers:
         raise ItemError("other_classes", f"predictions are numbers ({values[0, 0]}), labels text")
     return Column(values)
 
 
 def _check(
-    folder: _Folder,
+    folder: Folder,
     model: str,
-    codes: dict[str, int] | None,
-    repair: set[str],
+    codes: Mapping[str, int] | None,
+    repair: Collection[str],
     top: int,
     found: Published,
+    numbers: bool = False,
 ) -> None:
     def leave_out(problem: Problem) -> None:
         found.excluded.append(Excluded(model, folder.name, problem.reason, problem.evidence))
@@ -277,7 +209,7 @@ def _check(
         found.repaired.append(Excluded(model, folder.name, problem.reason, problem.evidence))
 
     try:
-        column = _predicted(folder, model, codes)
+        column = _predicted(folder, model, codes, numbers)
     except ItemError as error:
         leave_out(Problem(error.reason, error.message))
         return
@@ -312,11 +244,11 @@ def _check(
         text = f"{values.shape[1]} predictions an item, but --top {top}"
         leave_out(Problem("wrong_shape", text))
         return
-    folder.first[model] = values[:, 0]
+    folder.checked[model] = values
     folder.right[model] = (values[:, :top] == labels[:, None]).any(axis=1)
 
 
-def _say_whole_sets(read: Sequence[_Folder], found: Published) -> None:
+def _say_whole_sets(read: Sequence[Folder], found: Published) -> None:
     """A fault that every model of a set shows is more likely one of its labels."""
     hints = {
         "off_by_one": "do its labels count from 1 (or from 0)? --repair offset moves predictions",
@@ -331,7 +263,7 @@ def _say_whole_sets(read: Sequence[_Folder], found: Published) -> None:
                 found.warnings.append(f"{folder.name}: {reason} for every model: {hint}")
 
 
-def _check_together(read: Sequence[_Folder], found: Published) -> None:
+def _check_together(read: Sequence[Folder], found: Published) -> None:
     accuracy = {f.name: {m: float(r.mean()) for m, r in f.right.items()} for f in read}
     for folder in read:
         own, n_classes = accuracy[folder.name], len(np.unique(folder.numbers))
@@ -360,11 +292,11 @@ def _check_together(read: Sequence[_Folder], found: Published) -> None:
         _refuse_labels(folder, everywhere, read)
         for model, problem in faults.items():
             found.excluded.append(Excluded(model, folder.name, problem.reason, problem.evidence))
-            del folder.right[model], folder.first[model]
+            del folder.right[model], folder.checked[model]
     _leave_out_copies(read, found)
 
 
-def _refuse_labels(folder: _Folder, everywhere: int, read: Sequence[_Folder]) -> None:
+def _refuse_labels(folder: Folder, everywhere: int, read: Sequence[Folder]) -> None:
     """Refuse labels that neither another set nor any prediction on any set knows."""
     predicted = [int(p.max()) for f in read for p in f.first.values()]
     labelled = [int(f.numbers.max()) for f in read if f is not folder]
@@ -380,7 +312,7 @@ def _refuse_labels(folder: _Folder, everywhere: int, read: Sequence[_Folder]) ->
         )
 
 
-def _leave_out_copies(read: Sequence[_Folder], found: Published) -> None:
+def _leave_out_copies(read: Sequence[Folder], found: Published) -> None:
     copies = [checks.same_predictions(folder.first, folder.numbers) for folder in read]
     for folder, own in zip(read, copies, strict=True):
         for copy, model in own.items():

@@ -32,6 +32,7 @@ OURS = {
     "py": ("replicate.zoo.scheme_py", "a function of yours that returns a module"),
     "file": ("replicate.zoo.scheme_file", "a checkpoint, with the name of its architecture"),
     "onnx": ("replicate.zoo.scheme_onnx", "an ONNX file, with a card beside it"),
+    "predictions": ("replicate.zoo.scheme_predictions", "a folder of published predictions"),
 }
 
 
@@ -140,19 +141,26 @@ def split(name: str) -> tuple[str, str]:
     return scheme, rest
 
 
-def expand_names(patterns: Iterable[str]) -> list[str]:
+def expand_names(patterns: Iterable[str], root: Path | None = None) -> list[str]:
     """The full names that some names and wildcards mean, each once, in order.
 
     Args:
-        patterns: Full names, or wildcards (``*`` and ``[abc]``) such as ``timm:resnet*.a1_in1k``.
+        patterns: Full names, or wildcards (``*`` and ``[abc]``) such as ``timm:resnet*.a1_in1k``;
+            ``predictions:FOLDER`` means all models of the folder.
+        root: What relative paths of folders are relative to; None: the folder we are in.
 
     Raises:
         UsageError: A pattern means no model; the message names the nearest.
-        MissingError: The package of a scheme is not installed.
+        MissingError: The package of a scheme is not installed, or a folder is not there.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
         scheme, rest = split(pattern)
+        if scheme == "predictions":
+            from replicate.zoo.scheme_predictions import published_names
+
+            found.update(dict.fromkeys(published_names(rest, root or Path())))
+            continue
         if not any(mark in rest for mark in "*["):  # a question mark begins parameters
             found[pattern] = None
             continue

@@ -14,7 +14,7 @@ import numpy as np
 
 from replicate.analysis.scores import Scores, from_items
 from replicate.base.errors import MissingError, UsageError
-from replicate.zoo.published import Excluded, Published
+from replicate.zoo.published_folders import Excluded, Published
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,6 +26,7 @@ from replicate.zoo.loaded import LoadedModel
 from replicate.zoo.output_maps import OutputMap, output_map
 from replicate.zoo.pixels import DECODER
 from replicate.zoo.prediction_files import Key, Scored, path_of, write
+from replicate.zoo.scheme_predictions import is_published
 from replicate.zoo.schemes import ModelOptions, open_model
 from replicate.zoo.scoring import Arithmetic, runner, usable_threads
 from replicate.zoo.scoring_memory import Identity, Memory, identity
@@ -51,6 +52,7 @@ class Job:
         cache_limit: Bytes of views on disk at a time.
         most_images: Images of a shard at most.
         retry: Whether models that failed before are tried again.
+        repair: Which faults of published predictions are mended (``columns``, ``offset``).
     """
 
     models: tuple[str, ...]
@@ -63,6 +65,7 @@ class Job:
     cache_limit: int = CACHE_LIMIT
     most_images: int = MOST_IMAGES
     retry: bool = False
+    repair: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -94,6 +97,7 @@ class Outcome:
         reason: Why it failed; None if it did not.
         message: The same for people.
         done: Images scored now; 0 if everything was there.
+        notes: What was guessed or repaired, of published predictions.
     """
 
     model: str
@@ -101,6 +105,7 @@ class Outcome:
     reason: str | None = None
     message: str = ""
     done: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -305,10 +310,17 @@ def run_job(
     Returns:
         One a model, in the job's order.
     """
+    names = list(dict.fromkeys(job.models))
+    published = [name for name in names if is_published(name)]
+    outcomes: dict[str, Outcome] = {}
+    if published:
+        from replicate.zoo.published_scoring import score_published
+
+        outcomes |= {outcome.model: outcome for outcome in score_published(job, published)}
     work = _Work(job, shared, lifetime, say)
-    plans = {name: work.plan(name) for name in dict.fromkeys(job.models)}
-    models = [plan for plan in plans.values() if isinstance(plan, _Model)]
-    outcomes = {name: plan for name, plan in plans.items() if isinstance(plan, Outcome)}
+    plans = [work.plan(name) for name in names if name not in outcomes]
+    models = [plan for plan in plans if isinstance(plan, _Model)]
+    outcomes |= {plan.model: plan for plan in plans if isinstance(plan, Outcome)}
     if models:
         if not shared:
             remove_leftovers(job.work)
@@ -317,7 +329,7 @@ def run_job(
         outcomes |= {model.name: work.finish(model) for model in models}
         if not shared:
             (job.work / "shards.json").unlink(missing_ok=True)
-    return [outcomes[name] for name in plans]
+    return [outcomes[name] for name in names]
 
 
 def _write_part(path: Path, scored: Scored, failed: Mapping[int, str]) -> None:

@@ -168,6 +168,11 @@ def write_predictions(folder: Path) -> None:
             np.save(folder / "preds" / name / f"model{i}.npy", predicted)
             rows += [f"model{i},{'original' if name == 'v1' else name},{right},200"]
     (folder / "scores.csv").write_text("\n".join(rows))
+    (folder / "published" / "pictures").mkdir(parents=True)
+    for i in range(3):  # of the folder pictures: three images a class, class by class
+        np.save(
+            folder / "published" / "pictures" / f"model{i}.npy", (np.arange(12) + i % 2) // 3 % 4
+        )
     teams = [f"{c},t{i},{0.9 - i / 100},{0.88 - i / 90}" for c in "ab" for i in range(12)]
     (folder / "leaderboards.csv").write_text("\n".join(["competition,team,public,private", *teams]))
 

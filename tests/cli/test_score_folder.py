@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from support.command import environment
 from support.photo_folder import photo_folder
@@ -129,3 +130,35 @@ def test_workers_take_a_job_from_a_queue(run, photos, tmp_path):
     assert [row["path"] for row in again["models"]] == [row["path"] for row in value["models"]]
     code, _, err = run("score", "worker", "--queue", tmp_path / "gone")
     assert code == 2 and "score folder" in err
+
+
+def test_published_predictions_are_scored_shown_and_checked(run, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels = np.repeat(np.arange(4), 10)
+    folder = tmp_path / "pub" / "old"
+    folder.mkdir(parents=True)
+    for i, wrong in enumerate((4, 8, 12)):
+        np.save(folder / f"m{i}.npy", np.where(np.arange(40) < wrong, (labels + 1) % 4, labels))
+    np.save(folder / "m3.npy", np.stack([(labels + 1) % 4, (labels + 2) % 4, labels], 1))
+    words = ("score", "folder", "--models", "predictions:pub", "--data", photos[0],
+             "--output", "out")  # fmt: skip
+    code, value, err = run(*words)
+    assert code == 3, err
+    rows = {row["model"]: row for row in value["models"]}
+    assert [rows[f"predictions:pub/m{i}"]["correct"] for i in range(3)] == [36, 32, 28]
+    assert rows["predictions:pub/m3"]["reason"] == "worst_first"
+    code, value, err = run(*words, "--repair", "columns")
+    assert code == 0, err
+    assert value["models"][3]["correct"] == 40 and "repaired" in value["warnings"][0]
+    assert "m3 was repaired" in err
+    shown = run("models", "show", "predictions:pub/m3")[1]["models"][0]
+    assert shown["sets"]["old"]["n"] == 40 and shown["sets"]["old"]["columns"] == 3
+    (folder / "m0.npy").write_text("broken")
+    code, value, _ = run("models", "check", "predictions:pub")
+    assert code == 3 and [row["ok"] for row in value["models"]] == [False, True, True, True]
+    assert len(run("models", "list", "predictions:pub")[1]["models"]) == 4
+    compared = run("score", "compare", "out/old", "out/old")[1]["models"]
+    assert all(row["flips"] == 0 and row["largest_change"] is None for row in compared)
+    code, value, _ = run("features", "--models", "predictions:pub/m1", "--data", photos[0],
+                         "--output", "f")  # fmt: skip
+    assert code == 3 and "only as predictions" in value["models"][0]["reason"]
