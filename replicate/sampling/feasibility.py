@@ -8,7 +8,7 @@ from replicate.base.errors import GuardError
 _NAMED = 5  # shortages that a message names one by one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Need:
     """What one stratum of one class is asked for.
 

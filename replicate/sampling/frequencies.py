@@ -1,8 +1,8 @@
 """What is sampled from: selection counts, and which images may be sampled at all."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -50,6 +50,34 @@ class Frequencies:
         result: Floats = np.divide(self.selected, self.shown, out=empty, where=self.shown > 0)
         return result
 
+    @cached_property
+    def runs(self) -> tuple[list[str], Counts]:
+        """The classes that occur, sorted, and where the rows of each begin, with the end of all.
+
+        >>> frequencies([("a", "1", 3, 4), ("b", "0", 0, 2), ("c", "0", 0, 2)]).runs
+        (['0', '1'], array([0, 2, 3]))
+        """
+        if not len(self):
+            return [], np.zeros(1, np.int64)
+        first = np.flatnonzero(self.class_id[1:] != self.class_id[:-1]) + 1
+        begin = np.concatenate([[0], first, [len(self)]])
+        return self.class_id[begin[:-1]].tolist(), begin
+
+    @cached_property
+    def _place_of_class(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.runs[0])}
+
+    def classes_in(self, class_ids: Sequence[str]) -> Counts:
+        """The place of each row's class in a list of classes; -1 where it is not in it.
+
+        >>> frequencies([("a", "1", 3, 4), ("b", "0", 0, 2)]).classes_in(["1", "2"]).tolist()
+        [-1, 0]
+        """
+        names, begin = self.runs
+        known = {name: place for place, name in enumerate(class_ids)}
+        place = np.array([known.get(name, -1) for name in names], dtype=np.int64)
+        return np.repeat(place, np.diff(begin))
+
     def where(self, mask: npt.NDArray[np.bool_]) -> "Frequencies":
         """The rows where the mask is true, in the same order.
 
@@ -57,6 +85,8 @@ class Frequencies:
         >>> table.where(table.shown > 2).image_id.tolist()
         ['a']
         """
+        if mask.all():
+            return self
         return Frequencies(
             self.image_id[mask], self.class_id[mask], self.selected[mask], self.shown[mask]
         )
@@ -67,11 +97,32 @@ class Frequencies:
         >>> frequencies([("a", "0", 3, 4), ("a", "1", 0, 4)]).of_class("1").selected.tolist()
         [0]
         """
-        first = np.searchsorted(self.class_id, class_id, side="left")
-        part = slice(int(first), int(np.searchsorted(self.class_id, class_id, side="right")))
+        place = self._place_of_class.get(class_id)
+        part = slice(0) if place is None else slice(*self.runs[1][place : place + 2])
         return Frequencies(
             self.image_id[part], self.class_id[part], self.selected[part], self.shown[part]
         )
+
+    def rows_of(self, pairs: Iterable[tuple[str, str]]) -> Counts:
+        """The row of each (image id, class id); -1 where there is none.
+
+        >>> frequencies([("a", "0", 3, 4), ("b", "0", 0, 2)]).rows_of([("b", "0"), ("a", "1")])
+        array([ 1, -1])
+        """
+        wanted = list(pairs)
+        found = np.full(len(wanted), -1, dtype=np.int64)
+        groups: dict[str, list[int]] = {}
+        for at, (_, class_id) in enumerate(wanted):
+            groups.setdefault(class_id, []).append(at)
+        for class_id, members in groups.items():
+            images = self.of_class(class_id).image_id
+            if not len(images):
+                continue
+            names = np.array([wanted[at][0] for at in members])
+            row = np.minimum(np.searchsorted(images, names), len(images) - 1)
+            first = self.runs[1][self._place_of_class[class_id]]
+            found[members] = np.where(images[row] == names, first + row, -1)
+        return found
 
     def class_ids(self) -> list[str]:
         """The classes that occur, sorted.
@@ -79,7 +130,7 @@ class Frequencies:
         >>> frequencies([("a", "1", 3, 4), ("b", "0", 0, 2)]).class_ids()
         ['0', '1']
         """
-        return [str(name) for name in np.unique(self.class_id)]
+        return list(self.runs[0])
 
 
 def frequencies(rows: Iterable[tuple[str, str, int, int]]) -> Frequencies:
@@ -139,43 +190,52 @@ def eligibility(
     >>> eligibility(pool, 3).tolist()
     ['other_class', 'too_few_votes', '']
     """
-    kinds = [ELIGIBLE, NO_VOTES, TOO_FEW_VOTES, OTHER_CLASS]
-    code = np.where(pool.shown >= max(min_votes, 1), 0, np.where(pool.shown > 0, 2, 1))
-    for place, reason in _places(pool, excluded or {}):
-        if reason not in kinds:
-            kinds.append(reason)
-        code[place] = kinds.index(reason)
-    code[_lost_to_another_class(pool, np.flatnonzero(code == 0))] = 3
+    kinds, code = reason_codes(pool, min_votes, excluded)
     return np.array(kinds, dtype=np.str_)[code]
 
 
-def _places(
-    pool: Frequencies, excluded: Mapping[tuple[str, str], str]
-) -> Iterator[tuple[int, str]]:
-    """The rows that are excluded, with the reason."""
-    images: dict[str, dict[str, str]] = {}
-    for (image_id, class_id), reason in excluded.items():
-        images.setdefault(class_id, {})[image_id] = reason
-    for class_id, reasons in sorted(images.items()):
-        first = int(np.searchsorted(pool.class_id, class_id, side="left"))
-        for place, image_id in enumerate(pool.of_class(class_id).image_id.tolist()):
-            if image_id in reasons:
-                yield first + place, reasons[image_id]
+def reason_codes(
+    pool: Frequencies, min_votes: int, excluded: Mapping[tuple[str, str], str] | None = None
+) -> tuple[list[str], Counts]:
+    """`eligibility` as the different reasons, the empty one first, and each row's place in them.
+
+    >>> reason_codes(frequencies([("a", "0", 1, 5), ("b", "0", 1, 2)]), 3)[1].tolist()
+    [0, 2]
+    """
+    kinds = [ELIGIBLE, NO_VOTES, TOO_FEW_VOTES, OTHER_CLASS]
+    code = np.where(pool.shown >= max(min_votes, 1), 0, np.where(pool.shown > 0, 2, 1))
+    if excluded:
+        rows = pool.rows_of(excluded)
+        for row, reason in zip(rows.tolist(), excluded.values(), strict=True):
+            if reason not in kinds:
+                kinds.append(reason)
+            if row >= 0:
+                code[row] = kinds.index(reason)
+    code[_lost_to_another_class(pool, np.flatnonzero(code == 0))] = 3
+    return kinds, code
 
 
 def _lost_to_another_class(pool: Frequencies, good: Counts) -> list[int]:
     """Of rows with the same image, all but the best."""
-    images = pool.image_id[good].tolist()
-    if len(set(images)) == len(images):
-        return []
-    twice = {image for image, n in Counter(images).items() if n > 1}
-    rows: dict[str, list[tuple[float, int, str, int]]] = {}
+    ranked: dict[str, list[tuple[float, int, str, int]]] = {}
     frequency = pool.frequency
-    for image, place in zip(images, good.tolist(), strict=True):
-        if image in twice:
-            rank = -float(frequency[place]), -int(pool.shown[place]), str(pool.class_id[place])
-            rows.setdefault(image, []).append((*rank, place))
-    return [row[3] for ranked in rows.values() for row in sorted(ranked)[1:]]
+    names = pool.image_id if len(good) == len(pool) else pool.image_id[good]
+    for place in good[_perhaps_twice(names)].tolist():
+        rank = -float(frequency[place]), -int(pool.shown[place]), str(pool.class_id[place])
+        ranked.setdefault(str(pool.image_id[place]), []).append((*rank, place))
+    return [row[3] for rows in ranked.values() for row in sorted(rows)[1:]]
+
+
+def _perhaps_twice(names: Text) -> npt.NDArray[np.bool_]:
+    """Which of some names may be there more than once: all that are, and hardly any other."""
+    if not len(names):
+        return np.zeros(0, dtype=bool)
+    codes = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
+    # A polynomial modulo 2^32: the same for equal names, and for about one in 2^32 pairs of others.
+    powers = np.cumprod(np.full(codes.shape[1], 0x9E3779B1, np.uint32), dtype=np.uint32)
+    sums = np.einsum("ij,j->i", codes, powers)
+    order = np.sort(sums)
+    return np.isin(sums, order[1:][order[1:] == order[:-1]])
 
 
 def counted(

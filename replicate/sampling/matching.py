@@ -1,30 +1,35 @@
-"""MatchedFrequency, as the paper has it: the original's histogram, class by class."""
+"""MatchedFrequency, as the paper has it: each class gets the histogram of its original images.
+
+All classes are worked on at once: there may be a thousand, with half a million candidates.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from replicate.sampling.feasibility import ORIGINAL_IMAGES, Need
 from replicate.sampling.strata import (
     PAPER_EDGES,
     Counts,
     Floats,
-    largest_remainder,
     stratum_labels,
-    stratum_of,
 )
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """How many images each stratum of a class gives.
+    """How many images each stratum of some classes gives.
 
     Attributes:
-        wanted: By stratum, shape (k,): the original's histogram in images of the new set.
-        own: By stratum: how many of the wanted ones come from the stratum itself.
-        filling: Shape (k, k): [i, j] images of stratum j stand in for stratum i; j > i.
-        missing: By stratum: how many are missing after that.
+        wanted: By class and stratum, shape (n, k): the original's histogram in images of the
+            new set.
+        own: How many of the wanted ones come from the stratum itself, shape (n, k).
+        filling: Shape (n, k, k): [c, i, j] images of stratum j stand in for stratum i; j > i.
+        missing: How many are missing after that, shape (n, k).
     """
 
     wanted: Counts
@@ -32,80 +37,120 @@ class Allocation:
     filling: Counts
     missing: Counts
 
+    @property
+    def given(self) -> Counts:
+        """How many images each stratum gives, for itself and for lower ones, shape (n, k)."""
+        given: Counts = self.own + self.filling.sum(axis=-2)
+        return given
 
-def wanted_by_stratum(
-    original: Floats, per_class: int, edges: Sequence[float] = PAPER_EDGES
-) -> Counts:
-    """The histogram of a class's original images, scaled to the size of the new class.
 
-    Largest remainder; ties go to the higher bin.
+def histograms(strata: Counts, classes: Counts, shape: tuple[int, int]) -> Counts:
+    """How many images of each class lie in each stratum.
 
     Args:
-        original: Frequencies of the class's annotated original images, shape (n,), n ≥ 1.
-        per_class: Images wanted.
-        edges: Inner edges of the bins.
+        strata: The stratum of each image.
+        classes: Its class, from 0; images of class -1 are left out.
+        shape: The number of classes and of strata.
 
-    Returns:
-        Shape (bins,), adding up to ``per_class``.
-
-    >>> wanted_by_stratum(np.array([0.1, 0.9, 1.0, 0.8]), 10).tolist()
-    [2, 0, 0, 0, 8]
+    >>> histograms(np.array([1, 0, 1]), np.array([0, -1, 0]), (1, 2)).tolist()
+    [[0, 2]]
     """
-    counts = np.bincount(stratum_of(original, edges), minlength=len(edges) + 1)
-    return largest_remainder(counts, per_class)
+    counted = classes >= 0
+    cells = classes[counted] * shape[1] + strata[counted]
+    return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def allocate(wanted: Counts, there: Counts, fill: bool = False) -> Allocation:
-    """Decide how many images each stratum gives.
+    """Decide how many images each stratum gives, for all classes at once.
 
     Filling goes upwards only (people agree more on what stands in), and takes only what a higher
     stratum does not need itself: strata are served from the highest down, and each takes from
     the nearest higher one first.
 
     Args:
-        wanted: By stratum, shape (k,).
-        there: Eligible candidates by stratum, shape (k,).
+        wanted: By class and stratum, shape (n, k).
+        there: Eligible candidates likewise.
         fill: Whether higher strata may stand in.
 
-    >>> allocate(np.array([3, 1, 1]), np.array([1, 2, 5]), fill=True).filling.tolist()
-    [[0, 1, 1], [0, 0, 0], [0, 0, 0]]
-    >>> allocate(np.array([3, 1, 1]), np.array([1, 2, 5])).missing.tolist()
-    [2, 0, 0]
+    >>> allocate(np.array([[3, 1, 1]]), np.array([[1, 2, 5]]), fill=True).filling.tolist()
+    [[[0, 1, 1], [0, 0, 0], [0, 0, 0]]]
+    >>> allocate(np.array([[3, 1, 1]]), np.array([[1, 2, 5]])).missing.tolist()
+    [[2, 0, 0]]
     """
     own = np.minimum(wanted, there)
     left = there - own
     missing = wanted - own
-    filling = np.zeros((len(wanted), len(wanted)), dtype=np.int64)
+    n, k = wanted.shape
+    filling = np.zeros((n, k, k), dtype=np.int64)
     if fill:
-        for short in range(len(wanted) - 1, -1, -1):
-            for higher in range(short + 1, len(wanted)):
-                taken = min(missing[short], left[higher])
-                filling[short, higher] = taken
-                missing[short] -= taken
-                left[higher] -= taken
+        for short in range(k - 1, -1, -1):
+            for higher in range(short + 1, k):
+                taken = np.minimum(missing[:, short], left[:, higher])
+                filling[:, short, higher] = taken
+                missing[:, short] -= taken
+                left[:, higher] -= taken
     return Allocation(wanted, own, filling, missing)
 
 
 def class_needs(
-    class_id: str, allocation: Allocation, there: Counts, edges: Sequence[float] = PAPER_EDGES
+    class_ids: Sequence[str],
+    allocation: Allocation,
+    there: Counts,
+    edges: Sequence[float] = PAPER_EDGES,
 ) -> list[Need]:
-    """An allocation as needs, one a stratum.
+    """An allocation as needs, one for each class and stratum.
 
-    >>> allocation = allocate(np.array([3, 1]), np.array([1, 2]))
-    >>> [need.missing for need in class_needs("7", allocation, np.array([1, 2]), [0.5])]
+    >>> allocation = allocate(np.array([[3, 1]]), np.array([[1, 2]]))
+    >>> [need.missing for need in class_needs(["7"], allocation, np.array([[1, 2]]), [0.5])]
     [2, 0]
     """
-    return [
-        Need(
-            class_id,
-            label,
-            int(allocation.wanted[i]),
-            int(there[i]),
-            int(allocation.filling[i].sum()),
-            int(allocation.missing[i]),
+    labels = stratum_labels(edges)
+    filled = allocation.filling.sum(axis=-1)
+    return list(
+        map(
+            Need,
+            [name for name in class_ids for _ in labels],
+            labels * len(class_ids),
+            allocation.wanted.ravel().tolist(),
+            there.ravel().tolist(),
+            filled.ravel().tolist(),
+            allocation.missing.ravel().tolist(),
         )
-        for i, label in enumerate(stratum_labels(edges))
-    ]
+    )
+
+
+def first_of_cells(
+    cells: Counts, wanted: Counts, keys: Floats, before: Mask
+) -> tuple[Counts, Counts]:
+    """So many rows of each cell, by a random order; those of before come first.
+
+    Args:
+        cells: The cell of each row.
+        wanted: How many rows of each cell, at the most as many as it has.
+        keys: A random number in [0, 1) for each row.
+        before: Whether a row comes first.
+
+    Returns:
+        The rows, cell by cell, and for each its rank in the cell, from 0.
+
+    >>> keys, none = np.array([0.5, 0.2, 0.1]), np.zeros(3, dtype=bool)
+    >>> first_of_cells(np.array([0, 0, 1]), np.array([1, 1]), keys, none)[0].tolist()
+    [1, 2]
+    """
+    there = np.bincount(cells, minlength=len(wanted))
+    # Most rows lie far behind: those below a bound are looked at, and all where they do not do.
+    bound = (wanted + 4.0 * np.sqrt(wanted) + 6.0) / np.maximum(there, 1)
+    near = before | (keys <= bound[cells])
+    few = np.bincount(cells[near], minlength=len(wanted)) < wanted
+    if few.any():
+        near |= few[cells]
+    rows = np.flatnonzero(near)
+    rows = rows[np.lexsort((keys[rows], 2 * cells[rows] + ~before[rows]))]
+    inside = cells[rows]
+    begin = np.searchsorted(inside, np.arange(len(wanted)))
+    rank = np.arange(len(rows)) - begin[inside]
+    taken = rank < wanted[inside]
+    return rows[taken], rank[taken]
 
 
 def too_few_originals(class_id: str, annotated: int, wanted: int) -> Need:

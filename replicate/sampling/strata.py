@@ -49,7 +49,10 @@ def stratum_of(frequency: Floats, edges: Sequence[float] = PAPER_EDGES) -> Count
     >>> stratum_of(np.array([0.0, 3 / 5, 0.79, 1.0])).tolist()
     [0, 3, 3, 4]
     """
-    return np.searchsorted(np.asarray(edges, dtype=np.float64), frequency, side="right")
+    place = np.zeros(np.shape(frequency), dtype=np.int64)
+    for edge in edges:  # they are few: this is faster than a search for each frequency
+        place += frequency >= edge
+    return place
 
 
 def largest_remainder(weights: Counts, total: int) -> Counts:
@@ -59,30 +62,32 @@ def largest_remainder(weights: Counts, total: int) -> Counts:
     among equal remainders to the higher place. The arithmetic is exact.
 
     Args:
-        weights: Whole numbers ≥ 0, not all 0, shape (k,).
-        total: How many to share out, ≥ 0.
+        weights: Whole numbers ≥ 0, not all 0, shape (k,); or one such row for each of several
+            sharings, shape (n, k). Each times ``total`` is below 2^63.
+        total: How many to share out, ≥ 0, in each row.
 
     Returns:
-        Shape (k,), adding up to ``total``.
+        Of the same shape, each row adding up to ``total``.
 
     Raises:
-        UsageError: All weights are 0, or something is negative.
+        UsageError: All weights of a row are 0, or something is negative.
 
     >>> largest_remainder(np.array([1, 1, 1]), 10).tolist()
     [3, 3, 4]
-    >>> largest_remainder(np.array([0, 3, 5]), 4).tolist()
-    [0, 1, 3]
+    >>> largest_remainder(np.array([[0, 3, 5], [2, 1, 1]]), 4).tolist()
+    [[0, 1, 3], [2, 1, 1]]
     """
-    parts = [int(weight) for weight in weights]
-    whole = sum(parts)
-    if whole <= 0 or min(parts) < 0 or total < 0:
+    rows = np.atleast_2d(np.asarray(weights, dtype=np.int64))
+    whole = rows.sum(axis=1, keepdims=True)
+    wrong = (whole[:, 0] <= 0) | (rows < 0).any(axis=1) | (total < 0)
+    if wrong.any():
         raise UsageError(
-            f"{total} cannot be shared out in proportion to {parts}.",
+            f"{total} cannot be shared out in proportion to {rows[wrong][0].tolist()}.",
             "Weights are 0 or more, and one of them is above 0.",
         )
-    shares = [total * part // whole for part in parts]
-    remainders = [total * part % whole for part in parts]
-    order = sorted(range(len(parts)), key=lambda i: (-remainders[i], -i))
-    for i in order[: total - sum(shares)]:
-        shares[i] += 1
-    return np.array(shares, dtype=np.int64)
+    shares, remainders = np.divmod(total * rows, whole)
+    # Backwards, a stable sort puts the higher place first among equal remainders.
+    order = rows.shape[1] - 1 - np.argsort(-remainders[:, ::-1], axis=1, kind="stable")
+    one_more = np.arange(rows.shape[1]) < total - shares.sum(axis=1, keepdims=True)
+    np.put_along_axis(shares, order, np.take_along_axis(shares, order, axis=1) + one_more, axis=1)
+    return shares.reshape(np.shape(weights))

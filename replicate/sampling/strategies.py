@@ -14,14 +14,21 @@ import numpy as np
 from replicate.base.errors import UsageError
 from replicate.base.randomness import uniforms
 from replicate.sampling.feasibility import Need, require_feasible
-from replicate.sampling.frequencies import ELIGIBLE, Frequencies, eligibility
+from replicate.sampling.frequencies import Frequencies, reason_codes
 from replicate.sampling.matching import (
     allocate,
     class_needs,
+    first_of_cells,
+    histograms,
     too_few_originals,
-    wanted_by_stratum,
 )
-from replicate.sampling.strata import PAPER_EDGES, Counts, stratum_labels, stratum_of
+from replicate.sampling.strata import (
+    PAPER_EDGES,
+    Counts,
+    largest_remainder,
+    stratum_labels,
+    stratum_of,
+)
 
 if TYPE_CHECKING:
     from replicate.sampling.covariates import Covariates
@@ -86,7 +93,7 @@ class Request:
         return {key: value for key, value in sorted(values.items()) if key != "name"}
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Chosen:
     """One image of a test set.
 
@@ -181,9 +188,28 @@ def plan(
     >>> plan(Request("t", "top", 3, seed=1), pool, pool, ["0"]).needs[0].missing
     2
     """
-    reasons = eligibility(pool, request.min_votes, excluded)
-    good = pool.where(reasons == ELIGIBLE)
+    kinds, code = reason_codes(pool, request.min_votes, excluded)
+    good = pool.where(code == 0)
     counted = original.where(original.shown >= max(request.min_votes, 1))
+    classes = sorted(set(class_ids))
+    if request.strategy == "matched-frequency":
+        chosen, needs = _matched(request, classes, good, counted, previous)
+    else:
+        chosen, needs = _class_by_class(request, classes, good, counted, previous, covariates)
+    found = np.bincount(code, minlength=len(kinds)).tolist()
+    ineligible = {kind: n for kind, n in sorted(zip(kinds, found, strict=True)) if kind and n}
+    return Sample(tuple(chosen), tuple(needs), ineligible)
+
+
+def _class_by_class(
+    request: Request,
+    classes: Sequence[str],
+    good: Frequencies,
+    counted: Frequencies,
+    previous: Collection[tuple[str, str]],
+    covariates: "Covariates | None",
+) -> tuple[list[Chosen], list[Need]]:
+    """The strategies whose classes are drawn one after the other."""
     before: dict[str, set[str]] = {}
     for image_id, class_id in previous:
         before.setdefault(class_id, set()).add(image_id)
@@ -195,30 +221,28 @@ def plan(
         matching = TrueMatching(good, counted)
     chosen: list[Chosen] = []
     needs: list[Need] = []
-    for class_id in sorted(set(class_ids)):
+    for class_id in classes:
         there, old = good.of_class(class_id), counted.of_class(class_id)
         kept = before.get(class_id, set())
         if request.strategy in MATCHED and len(old) < request.min_original_images:
             need = too_few_originals(class_id, len(old), request.min_original_images)
             part: tuple[list[Chosen], list[Need]] = [], [need]
-        elif request.strategy == "matched-frequency":
-            part = _matched(request, class_id, there, old, kept)
         elif matching is not None:
             part = _estimated(request, class_id, there, matching, kept, covariates)
         else:
             part = _ranked(request, class_id, there, kept)
-        chosen += part[0]
+        chosen += sorted(part[0])
         needs += part[1]
-    names, counts = np.unique(reasons[reasons != ELIGIBLE], return_counts=True)
-    ineligible = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    return Sample(tuple(sorted(chosen)), tuple(needs), ineligible)
+    return chosen, needs
 
 
 def _random_order(
     request: Request, class_id: str, images: Sequence[str], kept: Collection[str]
 ) -> Counts:
     """Places of the images, which are sorted, in random order; those of before come first."""
-    keys = uniforms(request.seed, ("sample", request.name, class_id), images)
+    names = np.array([class_id]), np.asarray(images, dtype=np.str_)
+    places = np.zeros(len(images), np.int64), np.arange(len(images))
+    keys = uniforms(request.seed, ("sample", request.name), names, places)
     if not kept:
         return np.argsort(keys, kind="stable")
     return np.lexsort((keys, np.array([image not in kept for image in images])))
@@ -252,29 +276,60 @@ def _ranked(
 
 def _matched(
     request: Request,
-    class_id: str,
-    there: Frequencies,
-    original: Frequencies,
-    kept: Collection[str],
+    classes: Sequence[str],
+    good: Frequencies,
+    counted: Frequencies,
+    previous: Collection[tuple[str, str]],
 ) -> tuple[list[Chosen], list[Need]]:
     """matched-frequency: as many of each bin as the original's histogram says."""
     labels = stratum_labels(request.edges)
-    strata = stratum_of(there.frequency, request.edges)
-    available = np.bincount(strata, minlength=len(labels))
-    wanted = wanted_by_stratum(original.frequency, request.per_class, request.edges)
-    allocation = allocate(wanted, available, request.fill)
-    images = there.image_id.tolist()
-    order = _random_order(request, class_id, images, kept)
-    chosen: list[Chosen] = []
-    for stratum, label in enumerate(labels):
-        own = int(allocation.own[stratum])
-        standing_in = int(allocation.filling[:, stratum].sum())
-        inside = order[strata[order] == stratum][: own + standing_in]
-        chosen += [
-            Chosen(class_id, images[i], label, filled=rank >= own)
-            for rank, i in enumerate(inside.tolist())
-        ]
-    return chosen, class_needs(class_id, allocation, available, request.edges)
+    old = counted.classes_in(classes)
+    annotated = np.bincount(old[old >= 0], minlength=len(classes))
+    enough = annotated >= request.min_original_images
+    drawn = [name for name, each in zip(classes, enough.tolist(), strict=True) if each]
+    shape = len(drawn), len(labels)
+    original = histograms(
+        stratum_of(counted.frequency, request.edges), counted.classes_in(drawn), shape
+    )
+    strata, of_class = stratum_of(good.frequency, request.edges), good.classes_in(drawn)
+    available = histograms(strata, of_class, shape)
+    allocation = allocate(largest_remainder(original, request.per_class), available, request.fill)
+    # One cell for each class and bin, and one that gives nothing for classes without a set.
+    own, given, there = (
+        np.append(counts, 0) for counts in (allocation.own, allocation.given, available)
+    )
+    cells = np.where(of_class >= 0, of_class * len(labels) + strata, len(own) - 1)
+    # A random number is made only where it decides: not in bins that give nothing, or all.
+    whole = own == there
+    asked = (given > 0) & ~whole
+    open_rows = np.flatnonzero(asked[cells])
+    keys = uniforms(
+        request.seed,
+        ("sample", request.name),
+        (np.array(drawn, dtype=np.str_), good.image_id),
+        (of_class[open_rows], open_rows),
+    )
+    before = np.zeros(len(good), dtype=bool)
+    kept = good.rows_of(previous)
+    before[kept[kept >= 0]] = True
+    at, rank = first_of_cells(cells[open_rows], given * asked, keys, before[open_rows])
+    filled = np.zeros(len(good), dtype=bool)
+    filled[open_rows[at]] = rank >= own[cells[open_rows[at]]]
+    rows = np.sort(np.concatenate([open_rows[at], np.flatnonzero((whole & (own > 0))[cells])]))
+    chosen = map(
+        Chosen,
+        good.class_id[rows].tolist(),
+        good.image_id[rows].tolist(),
+        [labels[stratum] for stratum in strata[rows].tolist()],
+        filled[rows].tolist(),
+    )
+    needs = iter(class_needs(drawn, allocation, available, request.edges))
+    every = [
+        [next(needs) for _ in labels] if enough[i]
+        else [too_few_originals(name, int(annotated[i]), request.min_original_images)]
+        for i, name in enumerate(classes)
+    ]  # fmt: skip
+    return list(chosen), [need for some in every for need in some]
 
 
 def _estimated(
