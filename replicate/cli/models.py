@@ -181,34 +181,17 @@ def options_of(
         MissingError: A file is not there.
         UsageError: A line of the class names has no id and name.
     """
-    from replicate.base.errors import MissingError, UsageError
+    from replicate.zoo.class_names import read_class_names, read_lines
     from replicate.zoo.schemes import ModelOptions
 
-    def lines_of(path: Path | None) -> list[str]:
-        if path is None:
-            return []
-        if not path.is_file():
-            raise MissingError(f"There is no file at {path}.")
-        text = path.read_text(encoding="utf-8-sig")
-        return [line.strip() for line in text.splitlines() if line.strip()]
-
-    ids, names = [], []
-    for line in lines_of(class_names):
-        split = "\t" if "\t" in line else ","
-        class_id, found, name = (part.strip() for part in line.partition(split))
-        if not (class_id and found and name):
-            raise UsageError(
-                f"{class_names} has the line {line!r}.", "Write a class id, a comma and its name."
-            )
-        ids.append(class_id)
-        names.append(name)
-    prompts = tuple(lines_of(templates)) or ModelOptions().templates
+    named = read_class_names(class_names) if class_names is not None else {}
+    prompts = read_lines(templates) if templates is not None else ()
     return ModelOptions(
         download=download,
         allow_pickle=allow_pickle,
-        class_ids=tuple(ids),
-        class_names=tuple(names),
-        templates=prompts,
+        class_ids=tuple(named),
+        class_names=tuple(named.values()),
+        templates=prompts or ModelOptions().templates,
     )
 
 

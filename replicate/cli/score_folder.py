@@ -179,7 +179,7 @@ def teller(models: int) -> Callable[[str, int, int], None]:
 
 def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
     """Print what came of every model, and end with 0 or 3."""
-    from replicate.zoo.classmaps import near_chance
+    from replicate.zoo.doubts import doubt
     from replicate.zoo.prediction_files import read
 
     rows: list[dict[str, Any]] = []
@@ -197,8 +197,8 @@ def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
             row |= {"path": str(outcome.path), "n": n, "correct": right,
                     "accuracy": right / n if n else None, "ci": _interval(right, n),
                     **found.header["depends_on"]}  # fmt: skip
-            if n and (doubt := near_chance(right, n, len(found.header["classes"]))):
-                warnings.append(f"{outcome.model}: {doubt}{_likely(found)}")
+            if (words := doubt(found, "give --class-map")) is not None:
+                warnings.append(f"{outcome.model}: {words}")
         warnings += outcome.notes
         rows.append(row)
     value = {
@@ -223,21 +223,6 @@ def _interval(right: int, n: int) -> list[float] | None:
         return None
     found = clopper_pearson(right, n)
     return [found.low, found.high]
-
-
-def _likely(found: Any) -> str:
-    """The usual cause, if it explains the accuracy: numeric folders sorted as text."""
-    from replicate.zoo.output_maps import sorted_as_text
-
-    classes = found.header["classes"]
-    share = sorted_as_text(found.labels, found.scored.classes[:, 0], len(classes))
-    n, right = found.counts
-    if n and share > max(3 * right / n, 0.2):
-        return (
-            f" If the folders 0, 1, 10, … were read as text it would be {100 * share:.0f} %: "
-            "give --class-map."
-        )
-    return ""
 
 
 def _text(value: dict[str, Any]) -> str:

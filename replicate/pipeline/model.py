@@ -14,6 +14,7 @@ from replicate.pipeline.base import Fraction, Table
 from replicate.pipeline.labelling import LabelConfig
 from replicate.pipeline.review import ReviewConfig
 from replicate.pipeline.sampling import SampleConfig
+from replicate.pipeline.scoring import ScoreConfig
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 
@@ -278,14 +279,6 @@ class DedupConfig(Table):
                 "folder, or use: replicate duplicates"
             )
         return value
-
-
-class ScoreConfig(Table):
-    """`[score]`: the zoo, and what it is scored on."""
-
-    models: tuple[str, ...] = Field(description="Model names; wildcards allowed.")
-    device: str = Field("cpu", description="`cpu`, `cuda` or `cuda:N`.")
-    precision: Literal["fp32"] = Field("fp32", description="The precision of the arithmetic.")
 
 
 class ReportConfig(Table):

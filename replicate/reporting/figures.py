@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 HALF, WHOLE = 5.3, 10.8
 EDGES = np.linspace(0, 1, 11)
+LONGEST_NAME = 26  # characters of a model's name beside the lines of its places
 RANKED = 40
 
 
@@ -212,15 +213,21 @@ def rank_figure(item: Comparison) -> Figure:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Models' names without the scheme that all of them share.
+    """Models' names without the scheme that all of them share, long ones without their middle.
 
     >>> short_names(["small:mlp", "small:cnn"]), short_names(["small:mlp", "timm:vit"])
     (['mlp', 'cnn'], ['small:mlp', 'timm:vit'])
+    >>> short_names(["timm:vit_base_patch16_clip_224.openai_ft_in12k_in1k"])
+    ['vit_base_patc…t_in12k_in1k']
     """
     schemes = {name.partition(":")[0] for name in names if ":" in name}
-    if len(schemes) == 1 and all(":" in name for name in names):
-        return [name.partition(":")[2] for name in names]
-    return list(names)
+    shared = len(schemes) == 1 and all(":" in name for name in names)
+    shown = [name.partition(":")[2] if shared else name for name in names]
+    half = LONGEST_NAME // 2
+    return [
+        f"{name[:half]}…{name[half + 1 - LONGEST_NAME :]}" if len(name) > LONGEST_NAME else name
+        for name in shown
+    ]
 
 
 def _label_room(labels: Sequence[str]) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from replicate.base.digests import digest_value
-from replicate.base.errors import ItemError, MissingError, UsageError
+from replicate.base.errors import GuardError, ItemError, MissingError, UsageError
 from replicate.base.images import decode, grey
 from replicate.store.queries import (
     Member,
@@ -60,34 +60,37 @@ class SetsToScore:
     """All that the zoo is trained and scored on.
 
     Attributes:
-        train: The train set.
+        train: The train set; None if no model is trained on it.
         sets: The original first, then the controls, then the drawn test sets.
         missing: Test sets of the pipeline that were never drawn.
     """
 
-    train: SetToScore
+    train: SetToScore | None
     sets: tuple[SetToScore, ...]
     missing: tuple[str, ...]
 
 
-def models_to_score(study: Study) -> list[ModelSpec]:
+@dataclass(frozen=True)
+class Zoo:
+    """The models that the pipeline file names.
+
+    Attributes:
+        small: Those of the scheme ``small:``, which the study trains.
+        others: Names and wildcards of all other schemes.
+    """
+
+    small: tuple[ModelSpec, ...]
+    others: tuple[str, ...]
+
+
+def zoo_of(study: Study) -> Zoo:
     """The models that the pipeline file names, in its order.
 
     Raises:
-        UsageError: A name means no model, or one of a scheme that a study does not score.
+        UsageError: A name means no model of the scheme ``small:``.
     """
-    patterns = study.pipeline.score.models
-    _, others = small(patterns)
-    if others:
-        named = ", ".join(others[:4]) + (", …" if len(others) > 4 else "")
-        raise UsageError(
-            f"[score] models names {named}: a study trains and scores models of the scheme small:"
-            " only. Models of other schemes are scored on folders of images.",
-            "Take them out of the pipeline file; write a set as a folder, then score that:"
-            " replicate export imagefolder SET OUT, then: replicate score folder"
-            f" --models '{others[0]}' --data OUT --output PREDICTIONS",
-        )
-    return expand(patterns)
+    ours, others = small(study.pipeline.score.models)
+    return Zoo(tuple(expand(ours)), tuple(others))
 
 
 def sets_to_score(session: Session, study: Study) -> SetsToScore:
@@ -102,14 +105,7 @@ def sets_to_score(session: Session, study: Study) -> SetsToScore:
         raise MissingError(
             "The original's images are not prepared yet.", "Run first: replicate prepare"
         )
-    if study.pipeline.original.train is None:
-        raise MissingError(
-            "The models of the zoo are trained on the study's own train set, and there is none.",
-            "Name it in the pipeline file: [original] train",
-        )
-    train = _members(session, "train", prepared)
-    if not train:
-        raise MissingError("The train set is not prepared yet.", "Run first: replicate prepare")
+    train = _train_set(session, study, prepared) if zoo_of(study).small else None
     sets = [_given(ORIGINAL, "original", original, prepared)]
     for control in study.pipeline.control:
         members = _members(session, control.name, prepared)
@@ -124,7 +120,36 @@ def sets_to_score(session: Session, study: Study) -> SetsToScore:
     drawn, missing = _drawn(session, study, {image: ids[0] for image, ids in all_ids.items()})
     if not drawn:
         raise MissingError("No test set has been drawn yet.", "Run first: replicate sample")
-    return SetsToScore(_given("train", "train", train, prepared), (*sets, *drawn), missing)
+    return SetsToScore(train, (*sets, *drawn), missing)
+
+
+def _train_set(session: Session, study: Study, prepared: dict[str, str]) -> SetToScore:
+    if study.pipeline.original.train is None:
+        raise MissingError(
+            "Models of the scheme small: are trained on the study's own train set, and there is"
+            " none.",
+            "Name it in the pipeline file: [original] train",
+        )
+    train = _members(session, "train", prepared)
+    if not train:
+        raise MissingError("The train set is not prepared yet.", "Run first: replicate prepare")
+    return _given("train", "train", train, prepared)
+
+
+def refuse_unfrozen(sets: SetsToScore, exploratory: bool) -> None:
+    """Stop where a set could still change after a model has seen it.
+
+    Raises:
+        GuardError: A set is not frozen, and the run is not exploratory.
+    """
+    open_sets = [each.name for each in sets.sets if not each.frozen]
+    if open_sets and not exploratory:
+        raise GuardError(
+            f"Not frozen yet: {', '.join(open_sets)}. A set is frozen before any model sees it;"
+            " nothing was scored.",
+            f"replicate sample freeze {open_sets[0]}  (or, and the report will say so:"
+            " replicate score --exploratory)",
+        )
 
 
 def _members(session: Session, name: str, prepared: dict[str, str]) -> list[Member]:

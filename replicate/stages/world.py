@@ -108,11 +108,11 @@ class World:
         if "publish" in stages and self.simulated:
             self._crowd_process().launch()
         if "score" in stages:
-            from replicate.zoo.names import expand
+            from replicate.zoo.names import expand, small
             from replicate.zoo.work import scoring_processes
 
-            models = expand(self.study.pipeline.score.models)
-            self.scorers().launch(scoring_processes(len(models)))
+            trained, _ = small(self.study.pipeline.score.models)
+            self.scorers().launch(scoring_processes(len(expand(trained))))
 
     def scorers(self) -> "Crew[Job, Unit, Outcome]":
         """The processes that train and score models; those launched, or none yet."""

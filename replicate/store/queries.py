@@ -79,6 +79,19 @@ def set_members(session: Session, set_name: str) -> list[Member]:
     return list(dict.fromkeys(Member(row.image_id, row.class_id) for row in rows))
 
 
+def set_names(session: Session, set_name: str) -> dict[Member, str]:
+    """What the images of the original, the train set or a control are called there.
+
+    An image that is in a set twice has the name of its first place.
+    """
+    rows = session.execute(
+        select(SetImage.image_id, SetImage.class_id, SetImage.name)
+        .where(SetImage.set_name == set_name, SetImage.status == "ok")
+        .order_by(SetImage.position.desc(), SetImage.name.desc())
+    ).all()
+    return {Member(row.image_id, row.class_id): row.name for row in rows}
+
+
 def newest_revision(session: Session, name: str) -> TestSet | None:
     """The newest revision of a test set; None if it was never drawn."""
     return session.scalars(

@@ -229,7 +229,7 @@ class Model(Base):
     card: Mapped[dict[str, Any]] = mapped_column(doc="Preprocessing, parameters, provenance.")
     weights_digest: Mapped[str | None] = text("SHA-256 of its weights' tensors.")
     path: Mapped[str | None] = text("The weights, below the study folder.")
-    status: Mapped[str] = text("ok or failed.")
+    status: Mapped[str] = text("ok, failed, or waiting: named, and not scored yet.")
     reason: Mapped[str | None] = text("Why it failed.")
 
 

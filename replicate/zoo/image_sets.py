@@ -1,13 +1,18 @@
-"""Folders of images as sets to score: names in a fixed order, classes from folders, a digest."""
+"""Sets to score: names in a fixed order, classes, a digest, and the bytes of each image.
+
+They lie in a folder, or in a store of contents named by their digest (a study's own).
+"""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from replicate.base.blobs import Blobs
 from replicate.base.digests import digest_value
 from replicate.base.errors import MissingError, UsageError
 from replicate.base.files import write_text
@@ -18,9 +23,46 @@ ENDINGS = frozenset(
 )
 
 
+class Images(Protocol):
+    """What the engine asks of a set, wherever its images lie."""
+
+    @property
+    def name(self) -> str:
+        """The set's name."""
+        ...
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The images' names, in order: what predictions carry."""
+        ...
+
+    @property
+    def class_ids(self) -> tuple[str, ...] | None:
+        """Each image's class; None where it is not known."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that outputs must mean; None where they are not known."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of names, classes and contents."""
+        ...
+
+    def read(self, at: int) -> bytes:
+        """One image's bytes.
+
+        Raises:
+            OSError: They are gone.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class ImageSet:
-    """Images to score.
+    """Images in a folder.
 
     Attributes:
         name: The set's name.
@@ -48,6 +90,42 @@ class ImageSet:
             OSError: The file is gone.
         """
         return (self.root / self.items[at]).read_bytes()
+
+
+@dataclass(frozen=True)
+class StoredSet:
+    """Images in a store of contents named by their digest.
+
+    Attributes:
+        name: The set's name.
+        items: The images' names, in order.
+        class_ids: Each image's class.
+        classes: The classes that outputs must mean, of these images or not.
+        blobs: The digest of each image's bytes.
+        store: Where the bytes are.
+    """
+
+    name: str
+    items: tuple[str, ...]
+    class_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    blobs: tuple[str, ...]
+    store: Blobs
+
+    @cached_property
+    def digest(self) -> str:
+        """Of names, classes and contents."""
+        return digest_value(
+            [list(self.items), list(self.class_ids), list(self.blobs), list(self.classes)]
+        )
+
+    def read(self, at: int) -> bytes:
+        """One image's bytes.
+
+        Raises:
+            OSError: They are gone.
+        """
+        return self.store.get(self.blobs[at])
 
 
 def folder_set(

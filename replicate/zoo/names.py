@@ -250,7 +250,7 @@ def expand(patterns: Iterable[str]) -> list[ModelSpec]:
     """
     found: dict[str, ModelSpec] = {}
     for pattern in patterns:
-        if any(mark in pattern for mark in "*?["):
+        if is_wildcard(pattern) or "?" in pattern:
             names = [name for name in CATALOGUE if fnmatchcase(name, pattern)]
             if not names:
                 raise _nothing(pattern)
@@ -276,6 +276,17 @@ def _nothing(pattern: str) -> UsageError:
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.3)
     return f"Nearest names: {', '.join(near)}." if near else f"For example: {CATALOGUE[0]}."
+
+
+def is_wildcard(name: str) -> bool:
+    """Whether a name stands for several, in any scheme.
+
+    A question mark alone does not say so: in most schemes it begins parameters.
+
+    >>> is_wildcard("timm:resnet*"), is_wildcard("py:mine:build?width=2")
+    (True, False)
+    """
+    return "*" in name or "[" in name
 
 
 def small(patterns: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """What a model's outputs mean on a set: the same classes, some of them, or many outputs for one."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from replicate.base.digests import digest_value
 from replicate.base.errors import ItemError, MissingError, UsageError
 
 
@@ -62,6 +64,7 @@ def output_map(
     set_classes: Sequence[str] | None,
     given: Mapping[str, str] | None = None,
     restrict: bool = False,
+    other_names: Mapping[str, str] | None = None,
 ) -> OutputMap:
     """The map of a model's outputs on a set.
 
@@ -72,6 +75,8 @@ def output_map(
         given: Output's class id (or its number) → class of the set, many to one if need be.
         restrict: Only outputs that mean a class of the set compete, as for a set with some of the
             model's classes.
+        other_names: What else the set's classes are called, in small letters → the class. An
+            output that is known by such a name means that class, if no other output does.
 
     Raises:
         ItemError: With reason ``class_map``: no output means a class of the set.
@@ -81,6 +86,10 @@ def output_map(
     (('cat', 'owl'), [0, -1, 1])
     """
     names = [str(i) for i in range(n_outputs)] if outputs is None else list(outputs)
+    own = "own"
+    if other_names and outputs is not None and not given:
+        names = _renamed(names, set(set_classes or ()), other_names)
+        own = "own" if names == list(outputs) else f"names:{digest_value(names)[:12]}"
     if given:
         names = [given.get(name, given.get(str(i), "")) for i, name in enumerate(names)]
         restrict = True
@@ -88,7 +97,7 @@ def output_map(
         if given:
             set_classes = sorted(set(names) - {""})
         else:
-            return OutputMap(tuple(names), np.arange(n_outputs), "own")
+            return OutputMap(tuple(names), np.arange(n_outputs), own)
     wanted = set(set_classes)
     lacking = sorted(wanted - set(names))
     if lacking:
@@ -100,16 +109,26 @@ def output_map(
             "give a class map",
         )
     if not restrict:
-        return OutputMap(tuple(names), np.arange(n_outputs), "own")
+        return OutputMap(tuple(names), np.arange(n_outputs), own)
     classes = tuple(dict.fromkeys(name for name in names if name in wanted))
     place = {name: at for at, name in enumerate(classes)}
     of_output = np.array([place.get(name, -1) for name in names], np.int64)
     return OutputMap(classes, of_output, f"map:{_digest(classes, of_output)}")
 
 
-def _digest(classes: Sequence[str], of_output: npt.NDArray[np.int64]) -> str:
-    from replicate.base.digests import digest_value
+def _renamed(labels: list[str], wanted: set[str], other_names: Mapping[str, str]) -> list[str]:
+    """Outputs by class where their label is another name of one, and of one output alone."""
+    meant: list[str] = []
+    for label in labels:
+        # Labels such as "goldfish, Carassius auratus" hold several names.
+        parts = (part.strip().lower() for part in (label, *label.split(",")))
+        found = {other_names[part] for part in parts if part in other_names}
+        meant.append(found.pop() if label not in wanted and len(found) == 1 else label)
+    counts = Counter(meant)
+    return [name if counts[name] == 1 else label for name, label in zip(meant, labels, strict=True)]
 
+
+def _digest(classes: Sequence[str], of_output: npt.NDArray[np.int64]) -> str:
     return digest_value([list(classes), of_output.tolist()])[:12]
 
 

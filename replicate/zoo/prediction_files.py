@@ -6,6 +6,7 @@ on request. The schema's metadata holds a JSON header: what the predictions depe
 the class numbers mean. Files are read memory-mapped: a hundred million rows open in a moment.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -106,6 +107,13 @@ class PredictionFile:
         """Whether the best class is the label, of images that were read and have one."""
         known = self.readable & (self.labels >= 0)
         return np.asarray(self.scored.classes[known, 0] == self.labels[known])
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the predicted classes and what they are: not of any file."""
+        little = np.ascontiguousarray(self.scored.classes, dtype="<i4")
+        head = json.dumps([list(self.header["classes"]), list(little.shape)])
+        return hashlib.sha256(head.encode() + little.tobytes()).hexdigest()
 
     @property
     def counts(self) -> tuple[int, int]:

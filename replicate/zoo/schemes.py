@@ -21,6 +21,7 @@ from typing import Protocol
 
 from replicate.base.errors import MissingError, UsageError
 from replicate.zoo.loaded import Description, LoadedModel
+from replicate.zoo.names import is_wildcard
 
 GROUP = "replicate.models"
 # Scheme → the module that brings it as `scheme`, and what it is.
@@ -161,7 +162,7 @@ def expand_names(patterns: Iterable[str], root: Path | None = None) -> list[str]
 
             found.update(dict.fromkeys(published_names(rest, root or Path())))
             continue
-        if not any(mark in rest for mark in "*["):  # a question mark begins parameters
+        if not is_wildcard(rest):
             found[pattern] = None
             continue
         names = find_scheme(scheme).names()

@@ -62,6 +62,11 @@ class Arithmetic:
         device = [] if self.device == "cpu" else [self.device.partition(":")[0]]
         return "+".join([self.precision, *more, *device])
 
+    @property
+    def kept_as(self) -> str:
+        """The name, and whether all scores are kept."""
+        return self.name + "+logits" * self.logits
+
 
 def usable_threads() -> int:
     """Threads for torch: one fewer than there are cores, for something else uses the rest."""

@@ -20,7 +20,7 @@ from replicate.base.digests import digest_value
 from replicate.base.errors import ItemError, ReplicateError
 from replicate.base.files import read_json, write_json
 from replicate.zoo.arrays import read_arrays, write_arrays
-from replicate.zoo.image_sets import ImageSet
+from replicate.zoo.image_sets import Images
 from replicate.zoo.leases import LIFETIME, lease
 from replicate.zoo.loaded import LoadedModel
 from replicate.zoo.output_maps import OutputMap, output_map
@@ -53,10 +53,11 @@ class Job:
         most_images: Images of a shard at most.
         retry: Whether models that failed before are tried again.
         repair: Which faults of published predictions are mended (``columns``, ``offset``).
+        names: What else the set's classes are called → the class, for outputs known by name.
     """
 
     models: tuple[str, ...]
-    images: ImageSet
+    images: Images
     output: Path
     how: Arithmetic = field(default_factory=Arithmetic)
     options: ModelOptions = field(default_factory=ModelOptions)
@@ -66,6 +67,7 @@ class Job:
     most_images: int = MOST_IMAGES
     retry: bool = False
     repair: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -81,9 +83,10 @@ class Job:
     def way(self) -> str:
         """The digest of all but the weights that decides the predictions."""
         options = self.options
+        named = [dict(self.names)] if self.names else []
         return digest_value(
             [self.images.digest, asdict(self.how), dict(self.class_map), self.restrict,
-             list(options.class_ids), list(options.class_names), list(options.templates)]
+             list(options.class_ids), list(options.class_names), list(options.templates), *named]
         )  # fmt: skip
 
 
@@ -210,13 +213,13 @@ class _Work:
 
     def _ready(self, model: _Model) -> tuple[LoadedModel, OutputMap]:
         if model.ready is None:
-            loaded, images = open_model(model.name, self.job.options), self.job.images
+            loaded, classes = open_model(model.name, self.job.options), self.job.images.classes
             if loaded.description.view != model.known.description.view:
                 raise ItemError("bad_model", f"{model.name} changed its view while it was loaded")
-            classes = sorted(set(images.class_ids)) if images.class_ids else None
             outputs = output_map(
-                loaded.outputs, loaded.n_outputs, classes, self.job.class_map, self.job.restrict
-            )
+                loaded.outputs, loaded.n_outputs, classes, self.job.class_map, self.job.restrict,
+                self.job.names,
+            )  # fmt: skip
             model.ready = (loaded, outputs)
             found = loaded.description
             model.facts = _Facts(
@@ -273,7 +276,7 @@ class _Work:
         key = Key(
             facts.weights,
             f"{DECODER}+{facts.preprocessing}",
-            job.how.name + ("+logits" if job.how.logits else ""),
+            job.how.kept_as,
             outputs.name,
             images.digest,
         )

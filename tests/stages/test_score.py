@@ -220,17 +220,6 @@ def test_what_is_missing_is_said(tmp_path):
         score(changed(MODELS[0], "small:nothing*"))
 
 
-@pytest.mark.parametrize("name", ["torchvision:*@IMAGENET1K_V1", "timm:resnet50.a1_in1k"])
-def test_models_of_other_schemes_are_refused_with_the_way_to_score_them(tmp_path, name):
-    study = make_study(tmp_path / "study", (MODELS[0], name))
-    with pytest.raises(UsageError) as caught:
-        score(context_of(study))
-    assert name in caught.value.message
-    assert "small: only" in caught.value.message
-    assert f"replicate score folder --models '{name}'" in caught.value.hint
-    assert not _rows(study, Model)
-
-
 def test_lost_images_and_mixed_sizes_are_said(tmp_path):
     study = make_study(tmp_path / "study", MODELS[:1])
     with study.session() as session:

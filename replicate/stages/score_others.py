@@ -1,0 +1,338 @@
+"""Models of all schemes but ``small:`` on every set of the study, by the engine of `score folder`.
+
+Each image is decoded once a set, models run in turn, and what they say is one Arrow file a model
+and set below ``predictions/arrow``, whole or not there. The engine knows what is done and carries
+on where it was killed; the store holds integer counts and where the files are, and is written by
+this stage alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from replicate.base.errors import MissingError, UsageError
+from replicate.stages.common import Context, Tally
+from replicate.stages.score_options import Way, arithmetic, kept_as, ways
+from replicate.stages.score_sets import ORIGINAL, SetsToScore, SetToScore
+from replicate.store.queries import set_names
+from replicate.store.tables import Model, Prediction
+from replicate.study import Study
+from replicate.zoo.doubts import doubt
+from replicate.zoo.image_sets import StoredSet
+from replicate.zoo.prediction_files import PredictionFile, read
+from replicate.zoo.published_scoring import WAY
+from replicate.zoo.scheme_predictions import is_published
+from replicate.zoo.scoring_job import Job, Outcome, run_job
+
+NOT_HERE = "not_here"
+WAITING = "waiting"
+
+
+def score_others(context: Context, sets: SetsToScore, names: Sequence[str], tally: Tally) -> None:
+    """Score what is not scored.
+
+    Args:
+        context: The stage's context.
+        sets: All sets.
+        names: The models, by full name.
+        tally: Where to count.
+
+    Raises:
+        UsageError: An image of a set cannot be decoded.
+        MissingError: An image of a set is gone; a file that the pipeline names is not there.
+    """
+    found = ways(context.study, names)
+    _enter(context.study, names)
+    work = _Work(context, tally)
+    for each in sets.sets:
+        for way in found:
+            work.score(each, way)
+    tally.notes += work.failures()
+
+
+def _enter(study: Study, names: Sequence[str]) -> None:
+    """Enter models into the store that are not there: a report tells of those never scored."""
+    with study.session() as session:
+        known = set(session.scalars(select(Model.name)))
+        session.add_all(
+            Model(
+                name=name,
+                family=name.partition(":")[0],
+                card={},
+                weights_digest=None,
+                path=None,
+                status=WAITING,
+                reason=None,
+            )
+            for name in names
+            if name not in known
+        )
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the store says of a model on a set: of the arithmetic that the pipeline names."""
+
+    path: str | None
+    reason: str | None
+
+
+class _Work:
+    """One run of the stage."""
+
+    def __init__(self, context: Context, tally: Tally) -> None:
+        self.context, self.tally, self.study = context, tally, context.study
+        self.how = arithmetic(self.study)
+        self._failed: dict[tuple[str, str], list[str]] = {}
+
+    def score(self, target: SetToScore, way: Way) -> None:
+        """Score models that are opened and read alike on a set."""
+        before = self._before(target)
+        again = {
+            name
+            for name in way.models
+            if name in before and before[name].reason and self.context.retries(before[name].reason)
+        }
+        self._refuse_lost(target, way, before)
+        for names, retry in ((tuple(n for n in way.models if n not in again), False),
+                             (tuple(n for n in way.models if n in again), True)):  # fmt: skip
+            if not names:
+                continue
+            job = self._job(target, replace(way, models=names), retry)
+            for outcome in run_job(job, say=self._say(target)):
+                self._keep(target, way, outcome, before.get(outcome.model))
+
+    def _before(self, target: SetToScore) -> dict[str, _Before]:
+        with self.study.session() as session:
+            rows = session.scalars(
+                select(Prediction).where(
+                    Prediction.set_name == target.name,
+                    Prediction.set_digest == target.digest,
+                )
+            )
+            return {
+                row.model: _Before(row.path, row.reason)
+                for row in rows
+                if row.precision == kept_as(self.how, row.model)
+            }
+
+    def _refuse_lost(self, target: SetToScore, way: Way, before: dict[str, _Before]) -> None:
+        """Say that files are gone, before anything is scored without them."""
+        paths = [before[name].path for name in way.models if name in before]
+        kept = [path for path in paths if path is not None and (self.study.root / path).exists()]
+        if len(kept) == len(way.models):
+            return
+        lost = self.study.prepared.missing(dict.fromkeys(target.blobs))
+        if lost:
+            raise MissingError(
+                f"{len(lost)} images of the set {target.name!r} are gone:"
+                f" {self.study.prepared.where(lost[0])}.",
+                "Make them again: replicate prepare --retry failed. If they were taken down "
+                "(replicate takedown list), no further model can be scored on this revision of "
+                "the set.",
+            )
+
+    def _job(self, target: SetToScore, way: Way, retry: bool) -> Job:
+        images = StoredSet(
+            target.name,
+            self._items(target),
+            tuple(member.class_id for member in target.members),
+            tuple(item.class_id for item in self.study.classes),
+            target.blobs,
+            self.study.prepared,
+        )
+        config = self.study.pipeline.score
+        return Job(
+            way.models,
+            images,
+            self.study.predictions_dir / "arrow",
+            self.how,
+            way.options,
+            way.class_map,
+            config.restrict,
+            int(config.cache * (1 << 30)),
+            retry=retry,
+            repair=config.repair,
+            names=way.names,
+        )
+
+    def _items(self, target: SetToScore) -> tuple[str, ...]:
+        """The images' names: their files' in a set that was given, else their ids."""
+        if target.role == "new":
+            return tuple(member.image_id for member in target.members)
+        with self.study.session() as session:
+            names = set_names(session, target.name)
+        return tuple(names[member] for member in target.members)
+
+    def _say(self, target: SetToScore) -> Any:
+        def say(what: str, at: int, total: int) -> None:
+            self.context.progress(f"scoring on {target.name}: {what}", at, total)
+
+        return say
+
+    def _keep(self, target: SetToScore, way: Way, outcome: Outcome, before: _Before | None) -> None:
+        """Store what came of a model on a set, unless that is stored."""
+        study = self.study
+        self.tally.notes += [f"{note} ({target.name})" for note in outcome.notes]
+        if outcome.path is not None:
+            below = outcome.path.relative_to(study.root).as_posix()
+            if before is not None and before.path == below and not outcome.done:
+                self.tally.skipped += 1
+                return
+            found = read(outcome.path)
+            self._refuse_unreadable(target, outcome, found)
+            with study.session() as session:
+                _store_model(session, outcome.model, way, found)
+                _store(session, _scored(target, outcome.model, found, below))
+            self.tally.done += 1
+            self._doubt(target, outcome.model, found)
+            return
+        reason = outcome.reason
+        if reason is None:  # other workers are at it
+            self.tally.notes.append(f"{outcome.model} on {target.name}: {outcome.message}.")
+            return
+        if before is not None and before.path is not None and reason == NOT_HERE:
+            # What was scored where the weights were stays true where they are not.
+            self.tally.skipped += 1
+            return
+        if before is not None and before.reason == reason != NOT_HERE and not self._retried(reason):
+            self.tally.skipped += 1
+            return
+        with study.session() as session:
+            _fail_model(session, outcome)
+            _store(session, _failed(target, outcome, kept_as(self.how, outcome.model)))
+        self.tally.failed[reason] += 1
+        self._failed.setdefault((outcome.model, outcome.message), []).append(target.name)
+
+    def _retried(self, reason: str) -> bool:
+        return self.context.retries(reason)
+
+    def _refuse_unreadable(
+        self, target: SetToScore, outcome: Outcome, found: PredictionFile
+    ) -> None:
+        """An image that cannot be decoded is left out of no set in silence."""
+        broken = found.header["failed_images"]
+        if not broken or outcome.path is None:
+            return
+        outcome.path.unlink()  # so that it is made anew once the image is mended
+        item, reason = next(iter(broken.items()))
+        at = found.items.index(item)
+        raise UsageError(
+            f"{len(broken)} images of the set {target.name!r} cannot be decoded ({reason}):"
+            f" {self.study.prepared.where(target.blobs[at])}.",
+            "Delete it and make it again: replicate prepare --retry failed",
+        )
+
+    def _doubt(self, target: SetToScore, name: str, found: PredictionFile) -> None:
+        if target.name != ORIGINAL:
+            return
+        words = doubt(found, "say what outputs mean in [score] class_map")
+        if words is not None:
+            self.tally.notes.append(f"{name} on the original: {words}")
+
+    def failures(self) -> list[str]:
+        """What failed, each model and reason once."""
+        return [
+            f"{name} failed on {', '.join(places)}: {message}"
+            + ("" if message.endswith(".") else ".")
+            for (name, message), places in self._failed.items()
+        ]
+
+
+def _store_model(session: Session, name: str, way: Way, found: PredictionFile) -> None:
+    """The model's row; what other weights or another reading of its outputs said is forgotten."""
+    header = found.header
+    on = header["depends_on"]
+    card = {
+        **header["card"],
+        "preprocessing": on["preprocessing"],
+        "parameters": header["parameters"],
+        "way": way.digest,
+        "libraries": header["versions"],
+    }
+    old = session.get(Model, name)
+    # Published predictions have no weights, and what was mended may differ from set to set.
+    published = is_published(name)
+    weights = None if published else on["weights"]
+    card |= {"preprocessing": WAY} if published else {}
+    same = (weights, card["preprocessing"], way.digest)
+    if old is not None and old.status == "ok" and _ways_of(old) != same:
+        session.execute(delete(Prediction).where(Prediction.model == name))
+    session.merge(
+        Model(
+            name=name,
+            family=header["family"],
+            card=card,
+            weights_digest=weights,
+            path=None,
+            status="ok",
+            reason=None,
+        )
+    )
+    session.flush()
+
+
+def _ways_of(model: Model) -> tuple[str | None, str | None, str | None]:
+    return model.weights_digest, model.card.get("preprocessing"), model.card.get("way")
+
+
+def _fail_model(session: Session, outcome: Outcome) -> None:
+    """A model that was scored nowhere has failed; one that was stays what it is."""
+    old = session.get(Model, outcome.model)
+    if old is None or old.status == "ok":
+        return
+    old.status, old.reason, old.card = "failed", outcome.reason, {"message": outcome.message}
+
+
+def _store(session: Session, row: Prediction) -> None:
+    """A row in place of what was said before of the same, in the same arithmetic."""
+    session.execute(
+        delete(Prediction).where(
+            Prediction.model == row.model,
+            Prediction.set_name == row.set_name,
+            Prediction.set_digest == row.set_digest,
+            Prediction.precision == row.precision,
+        )
+    )
+    session.add(row)
+
+
+def _scored(target: SetToScore, name: str, found: PredictionFile, path: str) -> Prediction:
+    on = found.header["depends_on"]
+    n, correct = found.counts
+    return Prediction(
+        model=name,
+        set_name=target.name,
+        set_digest=target.digest,
+        preprocessing=on["preprocessing"],
+        precision=on["precision"],
+        weights_digest=None if is_published(name) else on["weights"],
+        n=n,
+        correct=correct,
+        path=path,
+        predictions_digest=found.digest,
+        exploratory=not target.frozen,
+        status="ok",
+        reason=None,
+    )
+
+
+def _failed(target: SetToScore, outcome: Outcome, precision: str) -> Prediction:
+    return Prediction(
+        model=outcome.model,
+        set_name=target.name,
+        set_digest=target.digest,
+        preprocessing="",
+        precision=precision,
+        weights_digest=None,
+        n=None,
+        correct=None,
+        path=None,
+        predictions_digest=None,
+        exploratory=not target.frozen,
+        status="failed",
+        reason=outcome.reason,
+    )

@@ -1,0 +1,382 @@
+"""Models of every scheme in a study's score stage: kept, counted, resumed, never mixed."""
+
+import hashlib
+import os
+import signal
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+from sqlalchemy import select
+from stages.scoring import context_of, draw, make_study
+from support import digit_models
+from support.digit_models import write_onnx
+
+from replicate.base.errors import GuardError, MissingError, UsageError
+from replicate.stages import score_others
+from replicate.stages.report import report
+from replicate.stages.report_scores import read_scores, score_rows
+from replicate.stages.score import score
+from replicate.stages.score_sets import sets_to_score
+from replicate.store.queries import predictions_digest, set_names
+from replicate.store.tables import Model, Prediction
+from replicate.study import Study, open_study
+from replicate.zoo import prediction_files, scoring, scoring_job
+from replicate.zoo.pixels import reference_rgb
+from replicate.zoo.prediction_files import read
+from replicate.zoo.schemes import ModelOptions, open_model
+from replicate.zoo.tensors import standardised
+from replicate.zoo.views import cut
+
+PY = "py:support.digit_models:"
+GOOD, WORSE = f"{PY}nearest", f"{PY}nearest?blur=0.6"
+FILE = "file:nearest.safetensors?arch=py:support.digit_models:nearest"
+ONNX = "onnx:nearest.onnx"
+SMALL = "small:linear-s0"
+
+
+def others_study(root, models=(GOOD, WORSE), keys="") -> Study:
+    """A study of digits with these models, and with a checkpoint and an ONNX file beside it."""
+    make_study(root, models).close()
+    write_onnx(root / "nearest.onnx", 0.3)
+    save_file(digit_models.Nearest(0.5).state_dict(), root / "nearest.safetensors")
+    return changed(root, keys)
+
+
+def changed(root, keys, *replacements) -> Study:
+    file = root / "pipeline.toml"
+    text = file.read_text()
+    for old, new in (("[report]", f"{keys}\n[report]"), *replacements):
+        assert old in text
+        text = text.replace(old, new, 1)
+    file.write_text(text)
+    return open_study(root)
+
+
+def rows(study, table=Prediction):
+    with study.session() as session:
+        return list(session.scalars(select(table)))
+
+
+def digest(study):
+    with study.session() as session:
+        return predictions_digest(session)
+
+
+def tally_of(study, **options):
+    return score(context_of(study, **options)).tally
+
+
+def files(study):
+    return {
+        path.relative_to(study.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(study.predictions_dir.glob("arrow/*/*.arrow"))
+    }
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    root = tmp_path_factory.mktemp("others") / "study"
+    study = others_study(root, (GOOD, SMALL, WORSE, FILE, ONNX))
+    return study, tally_of(study)
+
+
+def test_models_of_every_scheme_are_scored_on_every_set(scored):
+    study, tally = scored
+    assert (tally.done, tally.skipped, dict(tally.failed)) == (15, 0, {})
+    assert tally.details["models"] == 5
+    families = {row.name: (row.family, row.status) for row in rows(study, Model)}
+    assert families[GOOD] == ("nearest", "ok") and families[ONNX] == ("nearest-onnx", "ok")
+    assert families[FILE] == ("nearest", "ok") and families[SMALL][1] == "ok"
+    accuracy = {row.model: row.correct / row.n for row in rows(study) if row.set_name == "original"}
+    assert accuracy[GOOD] > 0.85 and accuracy[GOOD] > accuracy[WORSE]
+
+
+def test_counts_are_those_of_the_plain_way(scored):
+    study, _ = scored
+    with study.session() as session:
+        sets = {each.name: each for each in sets_to_score(session, study).sets}
+    for row in rows(study):
+        if row.model == SMALL:
+            continue
+        model = open_model(row.model, ModelOptions(root=study.root))
+        target, view = sets[row.set_name], model.description.view
+        views = np.stack([cut(reference_rgb(study.prepared.get(b)), view) for b in target.blobs])
+        best = model.module(standardised(views, model.description.mean, model.description.std))
+        right = [str(int(i)) for i in best.argmax(dim=1)]
+        assert row.correct == sum(
+            a == member.class_id for a, member in zip(right, target.members, strict=True)
+        )
+        assert row.n == len(target.members)
+        assert (row.set_digest, row.precision) == (target.digest, "fp32")
+        found = read(study.root / row.path)
+        assert row.preprocessing == found.header["depends_on"]["preprocessing"]
+        assert row.weights_digest == model.weights_digest == found.header["depends_on"]["weights"]
+        assert row.predictions_digest == found.digest
+
+
+def test_the_report_shows_them_like_small_ones(scored):
+    study, _ = scored
+    assert report(context_of(study)).tally.details["left_out"] == []
+    table = (study.report_dir / "tables" / "accuracy.csv").read_text()
+    for row in rows(study):
+        if row.set_name != "original":
+            assert any(
+                line.startswith(f"{row.set_name},") and f",{row.correct},{row.n}," in line
+                and row.model in line
+                for line in table.splitlines()
+            )  # fmt: skip
+    page = (study.report_dir / "report.html").read_text()
+    assert GOOD in page and "nearest-onnx" in page
+
+
+def test_again_does_nothing(scored):
+    study, _ = scored
+    before, predictions = files(study), digest(study)
+    tally = tally_of(study)
+    assert (tally.done, tally.skipped, dict(tally.failed)) == (0, 15, {})
+    assert (files(study), digest(study)) == (before, predictions) and len(before) == 12
+
+
+def test_a_new_set_and_a_new_model_are_all_that_is_done(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD,))
+    tally_of(study)
+    draw(study, "uniform", "test-rest", slice(2, 5))
+    assert (tally_of(study).done, len(files(study))) == (1, 4)
+    draw(study, "top", "test-rest", slice(1, 4), revision=2)
+    assert tally_of(study).done == 1
+    study = changed(study.root, "", (f'"{GOOD}"', f'"{GOOD}", "{ONNX}"'))
+    tally = tally_of(study)
+    assert (tally.done, tally.skipped) == (4, 4)
+
+
+def test_no_train_set_is_needed_where_nothing_is_trained(tmp_path):
+    others_study(tmp_path / "study", (GOOD,)).close()
+    study = changed(tmp_path / "study", "", ('train = "digits:train"', ""))
+    assert tally_of(study).done == 3
+    assert report(context_of(study)).tally.done == 1
+
+
+def test_a_set_that_is_not_frozen_is_seen_by_no_model(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD,))
+    draw(study, "uniform", "test-rest", slice(0, 2), frozen=False)
+    with pytest.raises(GuardError, match="uniform"):
+        tally_of(study)
+    assert not rows(study, Model) and not files(study)
+    assert tally_of(study, exploratory=True).done == 4
+    assert {row.set_name for row in rows(study) if row.exploratory} == {"uniform"}
+
+
+def test_every_model_fails_by_itself_and_is_tried_again_on_request(tmp_path, monkeypatch):
+    bad = (f"{PY}breaking", f"{PY}nowhere", "onnx:gone.onnx", f"{PY}nearest?order=012345678")
+    study = others_study(tmp_path / "study", (*bad, GOOD))
+    tally = tally_of(study)
+    reasons = {"model_failed": 3, "not_here": 6, "class_map": 3}
+    assert (tally.done, dict(tally.failed)) == (3, reasons)
+    assert sum("failed on original, test-rest, top" in note for note in tally.notes) == 4
+    status = {row.name: (row.status, row.reason) for row in rows(study, Model)}
+    assert status[bad[0]] == ("failed", "model_failed") and status[GOOD] == ("ok", None)
+    # What failed is not tried again unasked; what was only missing is.
+    again = tally_of(study)
+    assert (again.done, again.skipped, dict(again.failed)) == (0, 9, {"not_here": 6})
+    report(context_of(study))
+    page = (study.report_dir / "report.html").read_text()
+    assert bad[0] in page and bad[2] in page
+    (study.root / "nearest.onnx").rename(study.root / "gone.onnx")
+    (study.root / "nearest.json").rename(study.root / "gone.json")
+    monkeypatch.setattr(digit_models, "breaking", digit_models.nearest)
+    assert dict(tally_of(study).failed) == {"not_here": 3}
+    tally = tally_of(study, retry_failed=True, retry_reason="model_failed")
+    assert (tally.done, tally.skipped, dict(tally.failed)) == (3, 9, {"not_here": 3})
+    assert dict(tally_of(study, retry_failed=True).failed) == {"class_map": 3, "not_here": 3}
+
+
+def test_what_was_scored_stays_true_where_the_weights_are_not(tmp_path):
+    study = others_study(tmp_path / "study", (ONNX,))
+    tally_of(study)
+    (study.root / "nearest.onnx").unlink()
+    before = digest(study)
+    tally = tally_of(study)
+    assert (tally.done, tally.skipped, dict(tally.failed)) == (0, 3, {})
+    assert digest(study) == before
+
+
+def test_other_weights_are_scored_anew_and_the_old_forgotten(tmp_path):
+    study = others_study(tmp_path / "study", (ONNX, GOOD))
+    tally_of(study)
+    before = {(row.model, row.set_name): row for row in rows(study)}
+    write_onnx(study.root / "nearest.onnx", 0.9)
+    tally = tally_of(study)
+    assert (tally.done, tally.skipped) == (3, 3)
+    after = {(row.model, row.set_name): row for row in rows(study)}
+    assert len(after) == 6
+    for key, row in after.items():
+        assert (row.weights_digest == before[key].weights_digest) == (key[0] == GOOD)
+
+
+def test_precisions_lie_side_by_side_and_are_never_mixed(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD, WORSE))
+    tally_of(study)
+    study = changed(study.root, 'precision = "bf16"')
+
+    def shown():
+        with study.session() as session:
+            sets = sets_to_score(session, study).sets
+            return score_rows(session, study, sets)
+
+    assert not shown().paths
+    assert {item.reason for item in shown().exclusions} == {"not_scored"}
+    with pytest.raises(MissingError, match="No model has been scored"):
+        report(context_of(study))
+    assert tally_of(study).done == 6
+    assert {row.precision for row in rows(study)} == {"fp32", "bf16"} and len(rows(study)) == 12
+    bf16 = {row.path for row in rows(study) if row.precision == "bf16"}
+    assert set(shown().paths.values()) == bf16
+    study = changed(study.root, "", ('precision = "bf16"', ""))
+    assert tally_of(study).skipped == 6
+
+
+def test_outputs_are_read_by_ids_names_and_class_maps(tmp_path):
+    named = f"{PY}nearest?known=names&order=9876543210"
+    mixed = f"{PY}nearest?known=nothing&order=1032547698"
+    keys = f'class_map = {{ "{mixed}" = "mixed.csv" }}'
+    study = others_study(tmp_path / "study", (GOOD, named, mixed), keys)
+    pairs = "".join(f"{i},{digit}\n" for i, digit in enumerate("1032547698"))
+    (study.root / "mixed.csv").write_text(f"output,class\n{pairs}")
+    assert tally_of(study).done == 9
+    with study.session() as session:
+        sets = sets_to_score(session, study).sets
+        found = score_rows(session, study, sets)
+    infos = dict.fromkeys(each.name for each in sets)
+    for one in read_scores(study, sets, infos, found):
+        assert one.correct.mean() > 0.8
+        assert len({tuple(column) for column in one.correct.T.tolist()}) == 1
+
+
+def test_another_class_map_is_another_reading_and_the_old_is_forgotten(tmp_path):
+    name = f"{PY}nearest?known=nothing"
+    study = others_study(tmp_path / "study", (name,), 'class_map = "map.csv"')
+    right = "".join(f"{i},{i}\n" for i in range(10))
+    (study.root / "map.csv").write_text("".join(f"{i},{(i + 1) % 10}\n" for i in range(10)))
+    tally = tally_of(study)
+    assert any("class order" in note and name in note for note in tally.notes)
+    (study.root / "map.csv").write_text(right)
+    tally = tally_of(study)
+    assert (tally.done, tally.notes) == (3, ["Not drawn, so not scored: uniform."])
+    assert len(rows(study)) == 3 and all(row.correct > 0.8 * row.n for row in rows(study))
+
+
+def test_published_predictions_stand_beside_models(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD, "predictions:published"))
+    with study.session() as session:
+        sets = sets_to_score(session, study).sets
+        names = set_names(session, "original")
+    for each in sets:
+        folder = study.root / "published" / each.name
+        folder.mkdir(parents=True)
+        truth = np.array([int(member.class_id) for member in each.members])
+        wrong = np.where(np.arange(truth.size) % 4 == 0, (truth + 3) % 10, truth)
+        if each.name == "original":  # by name, in another order
+            lines = [f"{names[m]},{c}" for m, c in zip(each.members, wrong, strict=True)]
+            (folder / "old.csv").write_text("item,prediction\n" + "\n".join(reversed(lines)))
+        else:
+            np.save(folder / "old.npy", wrong)
+    tally = tally_of(study)
+    assert (tally.done, dict(tally.failed)) == (6, {})
+    name = "predictions:published/old"
+    shown = {row.set_name: row for row in rows(study) if row.model == name}
+    for each in sets:
+        n = len(each.members)
+        assert (shown[each.name].correct, shown[each.name].n) == (n - -(-n // 4), n)
+    assert tally_of(study).skipped == 6
+    assert report(context_of(study)).tally.details["left_out"] == []
+    assert name in (study.report_dir / "report.html").read_text()
+    # Another file of predictions is another.
+    np.save(study.root / "published" / "top" / "old.npy", np.zeros(30, np.int64))
+    tally_of(study)
+    again = {row.set_name: row for row in rows(study) if row.model == name}
+    assert again["original"].path == shown["original"].path
+    assert again["top"].path != shown["top"].path
+
+
+def test_what_the_pipeline_names_must_be_there(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD,), 'class_map = "gone.csv"')
+    with pytest.raises(MissingError, match=r"gone\.csv"):
+        tally_of(study)
+    study = changed(study.root, "", ('"gone.csv"', '{ "timm:*" = "x.csv" }'))
+    with pytest.raises(UsageError, match="none of the models"):
+        tally_of(study)
+    study = changed(study.root, "", ('class_map = { "timm:*" = "x.csv" }', 'precision = "tf32"'))
+    with pytest.raises(UsageError, match="tf32"):
+        tally_of(study)
+    study = changed(study.root, "", ('precision = "tf32"', ""), (GOOD, "tim:resnet50"))
+    assert dict(tally_of(study).failed) == {"not_here": 3}
+    study = changed(study.root, "", ("tim:resnet50", "pz:*"))
+    with pytest.raises(UsageError, match="no models of the scheme"):
+        tally_of(study)
+
+
+def test_lost_and_broken_images_are_said(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD,))
+    with study.session() as session:
+        blob = sets_to_score(session, study).sets[0].blobs[0]
+    path = study.prepared.path(blob)
+    whole = path.read_bytes()
+    path.unlink()
+    with pytest.raises(MissingError, match="1 images of the set 'original' are gone"):
+        tally_of(study)
+    path.write_bytes(b"no image")
+    with pytest.raises(UsageError, match="cannot be decoded"):
+        tally_of(study)
+    assert not rows(study)
+    path.write_bytes(whole)
+    assert tally_of(study).done == 3
+    path.unlink()  # what was scored needs no image
+    assert tally_of(study).skipped == 3
+
+
+def _killed_after(study, written):
+    """The stage in a copy of this process that kills itself after so many files or rows."""
+    study.close()
+    process = os.fork()
+    if process == 0:
+        left = [written]
+
+        def then_die(function):
+            def done(*args, **keywords):
+                value = function(*args, **keywords)
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return value
+
+            return done
+
+        scoring_job._write_part = then_die(scoring_job._write_part)
+        scoring_job.write = then_die(prediction_files.write)
+        score_others._store = then_die(score_others._store)
+        try:
+            score(context_of(open_study(study.root)))
+        finally:
+            os._exit(0)
+    return process
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    study = others_study(tmp_path_factory.mktemp("whole") / "study", (GOOD, WORSE, ONNX))
+    tally_of(study)
+    return study
+
+
+@pytest.mark.parametrize("written", [1, 3, 5, 7, 9, 14, 20, 26])
+def test_killed_and_carried_on_ends_in_the_same_files(whole, tmp_path, monkeypatch, written):
+    monkeypatch.setattr(scoring, "usable_threads", lambda: 1)  # threads do not outlive a fork
+    study = others_study(tmp_path / "study", (GOOD, WORSE, ONNX))
+    process = _killed_after(study, written)
+    assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
+    tally = tally_of(study)
+    assert tally.done + tally.skipped == 9 and not tally.failed
+    assert files(study) == files(whole)
+    assert digest(study) == digest(whole)
+    assert tally_of(study).skipped == 9
