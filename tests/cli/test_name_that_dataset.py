@@ -40,6 +40,8 @@ def test_every_kind_of_file_gives_the_same_answer(run, sides, tmp_path, ending):
     assert value["new"]["auc"] > 0.85 and value["new"]["ci"][0] > 0.5
     assert value["negative"]["ci"][0] < 0.5 < value["negative"]["ci"][1]
     assert value["new"]["n"] == [100, 100]
+    assert value["new"]["p"] < 0.01 < value["negative"]["p"]
+    assert value["permutations"] == 500 and "training included" in value["interval"]
 
 
 def test_what_the_three_numbers_say_together(run, sides, tmp_path):
