@@ -10,6 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from replicate.base.errors import MissingError, ReplicateError, UsageError
@@ -128,9 +129,16 @@ def _in_order(
         yield result(waiting.popleft())
 
 
-def _run_ray(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
+@contextmanager
+def ray_session(workers: int) -> Iterator[Any]:
+    """Ray, as a module: joined by RAY_ADDRESS or started on this machine, left as it was found.
+
+    Args:
+        workers: How many work at a time; what a cluster of our own has room for.
+
+    Raises:
+        MissingError: Ray is not installed.
+    """
     try:
         ray = importlib.import_module("ray")
     except ImportError as error:
@@ -146,23 +154,35 @@ def _run_ray(
             address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False,
             configure_logging=False,
         )  # fmt: skip
-    pinned = {"env_vars": dict.fromkeys(_THREADS, "1")}
-    task = ray.remote(num_cpus=1, runtime_env=pinned)(_pinned)
-    shared = ray.put(function)
     try:
-        yield from _in_order((task.remote(shared, item) for item in items), workers, ray.get)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, ReplicateError):
-            raise error.cause from error
-        raise
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
-        raise ReplicateError(
-            "A Ray worker was killed, perhaps for want of memory.",
-            "Run the command again: it carries on.",
-        ) from error
+        yield ray
     finally:
         if ours:
             ray.shutdown()
+
+
+def ray_threads(number: int) -> dict[str, dict[str, str]]:
+    """The runtime environment in which the numerics libraries of a worker use so many threads."""
+    return {"env_vars": dict.fromkeys(_THREADS, str(number))}
+
+
+def _run_ray(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    with ray_session(workers) as ray:
+        task = ray.remote(num_cpus=1, runtime_env=ray_threads(1))(_pinned)
+        shared = ray.put(function)
+        try:
+            yield from _in_order((task.remote(shared, item) for item in items), workers, ray.get)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ReplicateError):
+                raise error.cause from error
+            raise
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+            raise ReplicateError(
+                "A Ray worker was killed, perhaps for want of memory.",
+                "Run the command again: it carries on.",
+            ) from error
 
 
 def _pinned(function: Callable[[Item], Result], item: Item) -> Result:

@@ -26,6 +26,8 @@ _QUEUE = "job.json"
         "replicate score folder --models py:mymodels:build --data pictures --output predictions "
         "--precision bf16 --json",
         "replicate score folder --models predictions:published --data pictures --output scored",
+        "replicate score folder --models py:mymodels:build --data pictures --output scored "
+        "--control reencoded",
     )
 )
 @click.option("--models", "patterns", multiple=True, required=True, metavar="NAME",
@@ -53,6 +55,12 @@ _QUEUE = "job.json"
 @click.option("--retry", type=click.Choice(["failed"]), help="Try failed models again.")
 @click.option("--repair", multiple=True, type=click.Choice(("columns", "offset")),
               help="Mend published predictions: worst first, or off by one class.")  # fmt: skip
+@click.option("--control", "controls", multiple=True, metavar="STEPS",
+              help="Score them re-encoded, too: reencoded, or steps of [prepare].")  # fmt: skip
+@click.option("--executor", type=click.Choice(("local", "ray")), default="local",
+              show_default=True, help="Where models run.")  # fmt: skip
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1),
+              help="Ray actors that work at a time.")  # fmt: skip
 @click.option("--queue", type=_PATH, help="Write the job here for workers, and work on it too.")
 @json_option
 def folder(as_json: bool, **given: Any) -> None:
@@ -65,8 +73,11 @@ def folder(as_json: bool, **given: Any) -> None:
     """
     if given["queue"] is not None:
         _write_queue(given)
-    job = job_of(given)
-    emit_outcomes(job, _run(job, given["queue"] is not None), as_json)
+    elif given["executor"] == "local" and given["workers"] > 1:
+        raise UsageError(
+            "--workers are Ray's.", "Say --executor ray; or --queue DIR, and start workers by hand."
+        )
+    _score_all(given, given["queue"] is not None, None, as_json)
 
 
 @click.command(epilog=example("replicate score worker --queue queue"))
@@ -93,8 +104,7 @@ def worker(queue: Path, lifetime: float, as_json: bool) -> None:
         key: Path(content) if key in _PATHS and content is not None else content
         for key, content in value.items()
     }
-    job = job_of(given)
-    emit_outcomes(job, _run(job, True, lifetime), as_json)
+    _score_all(given, True, lifetime, as_json)
 
 
 _PATHS = ("data", "output", "labels", "class_map", "class_names", "templates", "queue")
@@ -154,11 +164,34 @@ def job_of(given: dict[str, Any]) -> "Job":
     )  # fmt: skip
 
 
-def _run(job: "Job", shared: bool, lifetime: float | None = None) -> "list[Outcome]":
+def _score_all(given: dict[str, Any], shared: bool, lifetime: float | None, as_json: bool) -> None:
+    """Score the set, then its controls, and end with 0 or 3."""
+    from replicate.cli.score_controls import control_jobs, control_text, control_value
     from replicate.zoo.leases import LIFETIME
     from replicate.zoo.scoring_job import run_job
 
-    return run_job(job, shared, lifetime or LIFETIME, teller(len(job.models)))
+    def run(job: "Job") -> "list[Outcome]":
+        return run_job(
+            job, shared, lifetime or LIFETIME, teller(len(job.models)),
+            "local" if shared else given["executor"], given["workers"],
+        )  # fmt: skip
+
+    job = job_of(given)
+    controls = control_jobs(job, given["controls"])
+    outcomes = run(job)
+    value = document(job, outcomes)
+    text, values = [_text(value)], [value]
+    for control in controls:
+        values.append(control_value(job, control, document(control, run(control)), outcomes))
+        text.append(control_text(values[-1]))
+    value["controls"] = values[1:]
+    for warning in [warning for each in values for warning in each["warnings"]]:
+        say(f"Warning: {warning}")
+    emit(value, as_json, "\n\n".join(text))
+    failed = any(
+        each["failed_images"] or any(row["reason"] for row in each["models"]) for each in values
+    )
+    click.get_current_context().exit(3 if failed else 0)
 
 
 def teller(models: int) -> Callable[[str, int, int], None]:
@@ -177,8 +210,8 @@ def teller(models: int) -> Callable[[str, int, int], None]:
     return tell
 
 
-def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
-    """Print what came of every model, and end with 0 or 3."""
+def document(job: "Job", outcomes: "list[Outcome]") -> dict[str, Any]:
+    """What came of every model, as JSON values."""
     from replicate.zoo.doubts import doubt
     from replicate.zoo.prediction_files import read
 
@@ -201,7 +234,7 @@ def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
                 warnings.append(f"{outcome.model}: {words}")
         warnings += outcome.notes
         rows.append(row)
-    value = {
+    return {
         "set": job.images.name,
         "set_digest": job.images.digest,
         "n": len(job.images.items),
@@ -209,11 +242,6 @@ def emit_outcomes(job: "Job", outcomes: "list[Outcome]", as_json: bool) -> None:
         "failed_images": broken,
         "warnings": warnings,
     }
-    for text in warnings:
-        say(f"Warning: {text}")
-    emit(value, as_json, _text(value))
-    failed = any(row["reason"] for row in rows) or bool(broken)
-    click.get_current_context().exit(3 if failed else 0)
 
 
 def _interval(right: int, n: int) -> list[float] | None:

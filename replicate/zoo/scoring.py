@@ -1,5 +1,6 @@
 """One model over cached views: batches, number formats, memory that runs out. Torch comes late."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -69,8 +70,13 @@ class Arithmetic:
 
 
 def usable_threads() -> int:
-    """Threads for torch: one fewer than there are cores, for something else uses the rest."""
-    return max(1, usable_cores() - 1)
+    """Threads for torch: one fewer than there are cores, for something else uses the rest.
+
+    OMP_NUM_THREADS says fewer, where several workers share a machine.
+    """
+    most = max(1, usable_cores() - 1)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(most, int(asked)) if asked.isdecimal() and int(asked) else most
 
 
 @dataclass

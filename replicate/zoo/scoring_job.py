@@ -5,7 +5,6 @@ order, in any process, on any machine that shares the folder; be killed, and be 
 the last shard of a model is there, its parts become one prediction file.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -19,7 +18,6 @@ from replicate import __version__
 from replicate.base.digests import digest_value
 from replicate.base.errors import ItemError, ReplicateError
 from replicate.base.files import read_json, write_json
-from replicate.zoo.arrays import read_arrays, write_arrays
 from replicate.zoo.image_sets import Images
 from replicate.zoo.leases import LIFETIME, lease
 from replicate.zoo.loaded import LoadedModel
@@ -30,6 +28,7 @@ from replicate.zoo.scheme_predictions import is_published
 from replicate.zoo.schemes import ModelOptions, open_model
 from replicate.zoo.scoring import Arithmetic, runner, usable_threads
 from replicate.zoo.scoring_memory import Identity, Memory, identity
+from replicate.zoo.scoring_parts import read_part, write_part
 from replicate.zoo.view_cache import cut_views, remove_leftovers, shard_length
 
 CACHE_LIMIT = 4 << 30  # bytes of views on disk at a time
@@ -112,7 +111,7 @@ class Outcome:
 
 
 @dataclass
-class _Model:
+class Model:
     """A model that is not finished."""
 
     name: str
@@ -121,11 +120,11 @@ class _Model:
     done: int = 0
     failed: ReplicateError | None = None
     ready: "tuple[LoadedModel, OutputMap] | None" = None
-    facts: "_Facts | None" = None
+    facts: "Facts | None" = None
 
 
 @dataclass(frozen=True)
-class _Facts:
+class Facts:
     """What a prediction file says of a model: enough to write it without loading it again."""
 
     weights: str
@@ -136,15 +135,16 @@ class _Facts:
     outputs: OutputMap
 
 
-class _Work:
-    """One run of a job."""
+class Work:
+    """One run of a job; ``hold`` is how many bytes of models may stay loaded."""
 
-    def __init__(self, job: Job, shared: bool, lifetime: float, say: Say) -> None:
+    def __init__(self, job: Job, shared: bool, lifetime: float, say: Say, hold: int = 0) -> None:
         self.job, self.shared, self.lifetime, self.say = job, shared, lifetime, say
+        self.hold = hold
         notes = job.work / "models"
         self.memory = Memory(notes, job.folder, job.way, len(job.images.items))
 
-    def plan(self, name: str) -> "Outcome | _Model":
+    def plan(self, name: str) -> "Outcome | Model":
         """What is there of a model, or what is to be done."""
         job, unit = self.job, None
         try:
@@ -156,9 +156,9 @@ class _Work:
             return Outcome(name, path)
         if not job.retry and (before := self.memory.failed(unit)) is not None:
             return Outcome(name, None, *before)
-        return _Model(name, known, unit)
+        return Model(name, known, unit)
 
-    def shards(self, models: list[_Model]) -> Iterator[range]:
+    def shards(self, models: list[Model]) -> Iterator[range]:
         """The shards of the set, as all workers and all runs cut them."""
         n, note = len(self.job.images.items), self.job.work / "shards.json"
         views = list({model.known.description.view for model in models})
@@ -169,11 +169,26 @@ class _Work:
         for start in range(0, n, length):
             yield range(start, min(start + length, n))
 
-    def part(self, model: _Model, shard: range) -> Path:
+    def all_shards(self, models: list[Model]) -> None:
+        """Score every shard; beside other workers those first that none of them is at.
+
+        Two workers at one shard both decode it, so that is what they do when nothing else is left.
+        """
+        later = []
+        for shard in self.shards(models):
+            with self._lease(f"shard.{shard.start}") as ours:
+                if ours:
+                    self.shard(models, shard)
+                else:
+                    later.append(shard)
+        for shard in later:
+            self.shard(models, shard)
+
+    def part(self, model: Model, shard: range) -> Path:
         """Where the predictions of a unit are, or would be."""
         return self.job.work / "parts" / model.unit / f"{shard.start}-{shard.stop}.npz"
 
-    def shard(self, models: list[_Model], shard: range) -> None:
+    def shard(self, models: list[Model], shard: range) -> None:
         """Decode a shard once, and score every model on it that lacks it."""
         todo = [m for m in models if m.failed is None and not self.part(m, shard).exists()]
         if not todo:
@@ -195,12 +210,17 @@ class _Work:
                         model.failed = error
                         continue
                     finally:
-                        if len(models) > 1:
-                            model.ready = None  # one model in memory at a time
-                    _write_part(self.part(model, shard), scored, cache.failed)
+                        self._let_go(model, models)
+                    write_part(self.part(model, shard), scored, cache.failed)
                     model.done += len(shard)
 
-    def _there(self, model: _Model, shard: range) -> bool:
+    def _let_go(self, model: Model, models: list[Model]) -> None:
+        """One model in memory at a time, or as many as we may hold."""
+        bytes_held = sum(4 * each.ready[0].parameters for each in models if each.ready)
+        if len(models) > 1 and bytes_held > self.hold:
+            model.ready = None
+
+    def _there(self, model: Model, shard: range) -> bool:
         """Whether a unit is done, by another worker if there are others."""
         if self.part(model, shard).exists():
             return True
@@ -211,7 +231,7 @@ class _Work:
             return nullcontext(True)
         return lease(self.job.work / "leases", unit, self.lifetime)
 
-    def _ready(self, model: _Model) -> tuple[LoadedModel, OutputMap]:
+    def _ready(self, model: Model) -> tuple[LoadedModel, OutputMap]:
         if model.ready is None:
             loaded, classes = open_model(model.name, self.job.options), self.job.images.classes
             if loaded.description.view != model.known.description.view:
@@ -222,16 +242,16 @@ class _Work:
             )  # fmt: skip
             model.ready = (loaded, outputs)
             found = loaded.description
-            model.facts = _Facts(
+            model.facts = Facts(
                 loaded.weights_digest, found.preprocessing, found.family, loaded.parameters,
                 found.card, outputs,
             )  # fmt: skip
         return model.ready
 
-    def _score(self, model: _Model, pixels: Any) -> Scored:
+    def _score(self, model: Model, pixels: Any) -> Scored:
         return runner(*self._ready(model), self.job.how).score(pixels)
 
-    def finish(self, model: _Model) -> Outcome:
+    def finish(self, model: Model) -> Outcome:
         """The parts of a model as one file, if all are there."""
         if model.failed is None:
             try:
@@ -240,7 +260,7 @@ class _Work:
                 model.failed = error
         return Outcome(model.name, None, *self.memory.fail(model.unit, model.failed))
 
-    def _joined(self, model: _Model) -> Outcome:
+    def _joined(self, model: Model) -> Outcome:
         folder = self.part(model, range(0)).parent
         if self.shared and (there := self.memory.finished(model.unit)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -250,7 +270,7 @@ class _Work:
         at = 0
         for path in sorted(folder.glob("[0-9]*.npz"), key=lambda p: int(p.name.split("-")[0])):
             try:
-                scored, reasons = _read_part(path)
+                scored, reasons = read_part(path)
             except FileNotFoundError:  # another worker has just put them together
                 break
             failed |= {at + place: reason for place, reason in reasons.items()}
@@ -265,7 +285,7 @@ class _Work:
         shutil.rmtree(folder, ignore_errors=True)
         return Outcome(model.name, path, done=model.done)
 
-    def _write(self, model: _Model, scored: Scored, failed: Mapping[int, str]) -> tuple[Path, Key]:
+    def _write(self, model: Model, scored: Scored, failed: Mapping[int, str]) -> tuple[Path, Key]:
         job, images = self.job, self.job.images
         if model.facts is None:  # all parts are another run's
             self._ready(model)
@@ -300,7 +320,12 @@ class _Work:
 
 
 def run_job(
-    job: Job, shared: bool = False, lifetime: float = LIFETIME, say: Say = lambda *_: None
+    job: Job,
+    shared: bool = False,
+    lifetime: float = LIFETIME,
+    say: Say = lambda *_: None,
+    executor: str = "local",
+    workers: int = 1,
 ) -> list[Outcome]:
     """Score what is missing.
 
@@ -309,6 +334,8 @@ def run_job(
         shared: Whether other workers may be at it: units are then taken by lease.
         lifetime: Of leases, in seconds.
         say: Told what is done: words, images done, images in all.
+        executor: ``local`` (this process) or ``ray`` (actors of Ray that hold loaded models).
+        workers: How many actors.
 
     Returns:
         One a model, in the job's order.
@@ -320,40 +347,26 @@ def run_job(
         from replicate.zoo.published_scoring import score_published
 
         outcomes |= {outcome.model: outcome for outcome in score_published(job, published)}
-    work = _Work(job, shared, lifetime, say)
+    work = Work(job, shared, lifetime, say)
     plans = [work.plan(name) for name in names if name not in outcomes]
-    models = [plan for plan in plans if isinstance(plan, _Model)]
+    models = [plan for plan in plans if isinstance(plan, Model)]
     outcomes |= {plan.model: plan for plan in plans if isinstance(plan, Outcome)}
     if models:
         if not shared:
             remove_leftovers(job.work)
-        for shard in work.shards(models):
-            work.shard(models, shard)
+        if executor == "ray":
+            from replicate.zoo.scoring_ray import score_on_ray
+
+            score_on_ray(work, models, workers)
+        else:
+            work.all_shards(models)
         outcomes |= {model.name: work.finish(model) for model in models}
         if not shared:
             (job.work / "shards.json").unlink(missing_ok=True)
+        elif all(outcomes[model.name].path for model in models):
+            for left in (job.work / "leases").glob("shard.*.lease"):  # of workers that were lost
+                left.unlink(missing_ok=True)
     return [outcomes[name] for name in names]
-
-
-def _write_part(path: Path, scored: Scored, failed: Mapping[int, str]) -> None:
-    columns = [np.array(c) for c in (scored.classes, scored.scores, scored.log_sum_exp)]
-    for at in failed:
-        columns[0][at], columns[1][at], columns[2][at] = -1, np.nan, np.nan
-    reasons = np.frombuffer(json.dumps(dict(failed)).encode(), np.uint8)
-    arrays: dict[str, Any] = dict(zip(("classes", "scores", "log_sum_exp"), columns, strict=True))
-    arrays["failed"] = reasons
-    if scored.logits is not None:
-        arrays["logits"] = scored.logits
-    write_arrays(path, arrays)
-
-
-def _read_part(path: Path) -> tuple[Scored, dict[int, str]]:
-    arrays = read_arrays(path)
-    reasons = {int(at): str(why) for at, why in json.loads(arrays["failed"].tobytes()).items()}
-    scored = Scored(
-        arrays["classes"], arrays["scores"], arrays["log_sum_exp"], arrays.get("logits")
-    )
-    return scored, reasons
 
 
 def _versions() -> dict[str, str]:

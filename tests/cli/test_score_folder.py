@@ -162,3 +162,25 @@ def test_published_predictions_are_scored_shown_and_checked(run, photos, tmp_pat
     code, value, _ = run("features", "--models", "predictions:pub/m1", "--data", photos[0],
                          "--output", "f")  # fmt: skip
     assert code == 3 and "only as predictions" in value["models"][0]["reason"]
+
+
+def test_a_control_shows_what_re_encoding_alone_moves(run, photos, tmp_path):
+    words = (*_words(photos[0], tmp_path, "build?seed=1", "raises"), "--control", "reencoded")
+    code, value, err = run(*words, "--control", "png@1")
+    assert code == 3, err
+    coded, png = value["controls"]
+    assert (coded["set"], coded["of"]) == ("old-reencoded", "old")
+    assert coded["steps"] == ["longer-500@1", "jpeg-q90@1"]
+    row, plain = coded["models"][0], value["models"][0]
+    assert row["n"] == 40 and row["path"] != plain["path"] and row["flips"] < 20
+    assert row["difference"] == pytest.approx(row["accuracy"] - plain["accuracy"])
+    assert row["only_control"] - row["only_original"] == row["correct"] - plain["correct"]
+    # Other bytes of the same pixels: not one prediction may change.
+    assert png["models"][0]["flips"] == 0 and png["set"] == "old-png@1"
+    assert coded["models"][1]["reason"] == "bad_model"
+    text = run(*words, as_json=False)[1]
+    assert "old-reencoded (longer-500@1, jpeg-q90@1) beside old" in text and "points" in text
+    code, _, err = run(*_words(photos[0], tmp_path, "build"), "--control", "jpg-q90@1")
+    assert code == 2 and "jpeg-q" in err
+    code, _, err = run(*_words(photos[0], tmp_path, "build"), "--workers", 2)
+    assert code == 2 and "--executor ray" in err
