@@ -227,7 +227,7 @@ def _looks(no_confirm: bool) -> Any:
 
 
 def _cuts(path: Path | None) -> Any:
-    from replicate.duplicates.evidence import Cuts, read_cuts
+    from replicate.duplicates.cuts import Cuts, read_cuts
 
     return Cuts() if path is None else read_cuts(path)
 

@@ -1,241 +1,242 @@
-"""Thresholds that are measured, not guessed.
+"""The cuts of a study, measured on its own images.
 
-Known near-duplicates are made from the reference images by a function that is handed in; images
-known to be different are handed in too, or else each image is held against all others of its set.
-Both go the whole way, through hash and pixels. The threshold is three times what the planted
-near-duplicates need (real ones have a longer tail than any sample of planted ones), but never
-more than what keeps to the share of different images that may be dropped by mistake.
+Near-duplicates are made of some of its images by a function that is handed in; each image is held
+against all others of its set, which are taken for different ones. Both go the whole way, through
+hash and pixels, and `replicate.duplicates.cutting` says where to cut.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import UsageError
-from replicate.base.randomness import stream
-from replicate.duplicates.confirm import Thresholds, moved_a_little
-from replicate.duplicates.hashing import phash_stack
-from replicate.duplicates.search import distances, pairs_within
+from replicate.duplicates.cuts import SURE, Cuts
+from replicate.duplicates.cutting import cuts_from, stricter
+from replicate.duplicates.evidence import Evidence, Look, Looks, apart, compare, look
+from replicate.duplicates.hashing import phash_greys
+from replicate.duplicates.leaks import propose, turned_looks
+from replicate.duplicates.search import distances
+from replicate.duplicates.sides import Side
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
-Edit = Callable[[Pixels, np.random.Generator], Pixels]
+Index = npt.NDArray[np.int64]
+Edit = Callable[[str, np.random.Generator], Pixels | None]
 
-_MARGIN = 3.0  # of the threshold over the farthest planted near-duplicate
 _CLEAR = 0.9  # share of the planted near-duplicates that count as clear ones
-_CHUNK = 4096
+_CHUNK_VALUES = 1 << 22  # pixels of images held ready at a time
+_PHOTOS = Cuts()  # measured on photos, edited in more ways than are planted here
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Near-duplicates made on purpose, and how they compare with their originals.
+
+    Attributes:
+        distance: Hash distances, in bits, shape (n,); of those that could not be prepared again
+            the largest there is.
+        evidence: What the images say, of those that the hash proposes.
+        radius: Up to which distance it proposes.
+        transforms: Whether flips and turns are sought.
+    """
+
+    distance: Index
+    evidence: Evidence
+    radius: int
+    transforms: bool
+
+    @property
+    def proposed(self) -> npt.NDArray[np.bool_]:
+        """Which of them the hash proposes, shape (n,)."""
+        return self.distance <= self.radius
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured, and the thresholds that follow.
+    """What was measured, and the cuts that follow.
 
     Attributes:
-        sure: Pixel distance up to which a pair is a near-duplicate.
-        different: Pixel distance above which a pair is none.
-        radius: The hash radius that it holds for, in bits.
+        cuts: Where pairs are cut.
+        radius: The hash radius that they hold for, in bits.
         n_planted: How many near-duplicates were planted.
         recall: Share of them that hash and pixels together find, in [0, 1].
         hash_recall: Share of them that the hash proposes at that radius.
-        needed: The largest pixel distance of a planted near-duplicate that the hash proposes.
-        clear: Nine of ten planted near-duplicates are nearer than this to their originals.
+        needed: The largest distance, as `moved_a_little` has it, of a planted near-duplicate that
+            the hash proposes.
         needed_radius: The largest hash distance of a planted near-duplicate, in bits.
         n_different: How many different images were tried.
-        false_rate: Share of them that would be dropped, in [0, 1].
-        allowed: The widest threshold that keeps to the allowed share.
+        false_rate: Share of them that would be taken for near-duplicates, in [0, 1].
     """
 
-    sure: float
-    different: float
+    cuts: Cuts
     radius: int
     n_planted: int
     recall: float
     hash_recall: float
     needed: float
-    clear: float
     needed_radius: int
     n_different: int
     false_rate: float
-    allowed: float
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """The thresholds alone."""
-        return Thresholds(self.sure, self.different)
 
     def as_dict(self) -> dict[str, Any]:
         """All figures, JSON-serialisable."""
         return asdict(self)
 
 
-def calibrate(
-    reference: Pixels,
+def plant(
+    side: Side,
+    looks: Looks,
     edit: Edit,
-    different: Pixels | None = None,
+    random: np.random.Generator,
     *,
     radius: int,
-    seed: int,
-    bits: int = 64,
-    max_false: float = 0.01,
+    transforms: bool = False,
     sample: int = 300,
-    probes: int = 2000,
-) -> Calibration:
-    """Find the pixel threshold on the user's own images.
+) -> Planted:
+    """Make near-duplicates of some images.
 
     Args:
-        reference: Prepared reference images, shape (n, height, width), n ≥ 1.
-        edit: Makes near-duplicates: takes prepared images of shape (k, height, width) and a
-            random generator, gives edited and again prepared ones, of the same shape.
-        different: Prepared images, none of which is a near-duplicate of a reference image,
-            shape (m, height, width). Left out: reference images, each against all the others.
+        side: The images, one or more.
+        looks: Gives them.
+        edit: Gives an edited copy's grey values by an image's name, or None if the copy cannot be
+            prepared.
+        random: Chooses the images, and drives the edits.
         radius: Hash distance up to which pairs are proposed, in bits.
-        seed: The study's seed; it chooses the planted images and drives the edits.
-        bits: 64 or 256.
-        max_false: Share of different images that may be dropped, in [0, 1).
-        sample: How many reference images are edited, at most.
-        probes: How many reference images stand in for different ones, at most.
+        transforms: Whether flips and turns are sought.
+        sample: How many images are edited, at most.
 
     Raises:
-        UsageError: There are no images, or a share or a shape is wrong.
+        UsageError: There are no images.
     """
-    if len(reference) == 0 or (len(reference) == 1 if different is None else not len(different)):
+    if not len(side):
         raise UsageError(
-            "Calibration needs reference images and different images; one of them is empty.",
-            "Name at least two sets of images, or give a threshold.",
+            "Calibration needs images, and there are none.",
+            "Name a reference set, or give a threshold.",
         )
-    if not 0.0 <= max_false < 1.0:
-        raise UsageError(f"A share of {max_false} is not in [0, 1).", "Use a share such as 0.01.")
-    random = stream(seed, "duplicates", "calibrate")
-    chosen = np.sort(random.permutation(len(reference))[:sample])
-    own = reference[chosen]
-    planted = edit(own, random)
-    bits_apart = distances(phash_stack(own, bits), phash_stack(planted, bits))
-    pixels_apart = moved_a_little(own, planted)
-    proposed = bits_apart <= radius
-    needed = float(pixels_apart[proposed].max(initial=0.0))
-    clear = float(np.quantile(pixels_apart[proposed], _CLEAR)) if proposed.any() else 0.0
-    if different is None:
-        nearest = _nearest_other(reference, radius, bits, clear, random, probes)
-    else:
-        nearest = nearest_distance(reference, different, radius=radius, bits=bits)
-    allowed = widest_threshold(nearest, max_false)
-    sure = min(_MARGIN * needed, allowed)
-    return Calibration(
-        sure=sure,
-        different=max(needed, sure),
-        radius=radius,
-        n_planted=len(planted),
-        recall=float((proposed & (pixels_apart <= sure)).mean()),
-        hash_recall=float(proposed.mean()),
-        needed=needed,
-        clear=clear,
-        needed_radius=int(bits_apart.max(initial=0)),
-        n_different=len(nearest),
-        false_rate=_share(nearest, sure),
-        allowed=allowed,
-    )
+    chosen = np.sort(random.permutation(len(side))[:sample])
+    names = [side.hashes.paths[place] for place in chosen]
+    copies = [edit(name, random) for name in names]
+    made = [place for place, copy in enumerate(copies) if copy is not None]
+    edited = [copy for copy in copies if copy is not None]
+    distance = np.full(len(chosen), side.hashes.bits, np.int64)
+    hashes = phash_greys(edited, side.hashes.bits)
+    distance[made] = distances(side.hashes.hashes[chosen[made]], hashes)
+    first: list[Look] = []
+    second: list[Look] = []
+    for place, copy in zip(made, edited, strict=True):
+        own = looks.get(names[place])
+        if distance[place] <= radius and own is not None:
+            first.append(own)
+            second.append(look(copy, looks.scale))
+    return Planted(distance, compare(first, second), radius, transforms)
 
 
-def tightened(
-    calibration: Calibration,
-    images: Pixels,
+def calibrate(
+    planted: Planted,
+    side: Side,
+    looks: Looks,
+    random: np.random.Generator,
     *,
-    seed: int,
-    bits: int = 64,
     max_false: float = 0.01,
     probes: int = 2000,
+    within: Cuts | None = None,
 ) -> Calibration:
-    """The calibration for pairs within another set, whose images may be more alike.
-
-    Each image is held against all others of the set; the threshold only ever gets smaller.
+    """Find the cuts for one set's images.
 
     Args:
-        calibration: What was measured on the reference images.
-        images: Prepared images of the other set, shape (m, height, width).
-        seed: The study's seed.
-        bits: 64 or 256.
-        max_false: Share of its images that may be dropped by mistake, in [0, 1).
-        probes: How many of them are looked at, at most.
+        planted: Near-duplicates that should be found.
+        side: Images of which each is held against all others.
+        looks: Gives them.
+        random: Chooses the probes.
+        max_false: Share of different images that may be taken for near-duplicates, in [0, 1).
+        probes: How many images are held against all others, at most.
+        within: The cuts come out no wider than these.
+
+    Raises:
+        UsageError: The share is wrong.
     """
-    random = stream(seed, "duplicates", "tightened")
-    nearest = _nearest_other(images, calibration.radius, bits, calibration.clear, random, probes)
-    allowed = widest_threshold(nearest, max_false)
-    sure = min(calibration.sure, allowed)
-    return replace(
-        calibration,
-        sure=sure,
-        allowed=allowed,
-        n_different=len(nearest),
-        false_rate=_share(nearest, sure),
+    if not 0.0 <= max_false < 1.0:
+        raise UsageError(f"A share of {max_false} is not in [0, 1).", "Use a share such as 0.01.")
+    tiny = looks.scale.tiny
+    probed = np.sort(random.permutation(len(side))[:probes])
+    different = _different(planted, nearest_others(side, probed, looks, planted), tiny)
+    cuts = cuts_from(planted.evidence, different, max_false, least=_PHOTOS, tiny=tiny)
+    if within is not None:
+        cuts = stricter(within, cuts)
+    found = int((cuts.verdicts(planted.evidence) == SURE).sum())
+    wrong = cuts.verdicts(different) == SURE
+    return Calibration(
+        cuts=cuts,
+        radius=planted.radius,
+        n_planted=len(planted.distance),
+        recall=found / len(planted.distance),
+        hash_recall=float(planted.proposed.mean()),
+        needed=float(planted.evidence.moved.max(initial=0.0)),
+        needed_radius=int(planted.distance.max(initial=0)),
+        n_different=len(different),
+        false_rate=float(wrong.mean()) if len(wrong) else 0.0,
     )
 
 
-def _share(nearest: Floats, threshold: float) -> float:
-    return float((nearest <= threshold).mean()) if len(nearest) else 0.0
-
-
-def _nearest_other(
-    images: Pixels, radius: int, bits: int, clear: float, random: np.random.Generator, probes: int
-) -> Floats:
-    """Distances of a set's images to the nearest other one, without those that are copies.
+def _different(planted: Planted, nearest: Evidence, tiny: bool) -> Evidence:
+    """Images' nearest others, without those that are copies.
 
     A set may hold copies of its own images. Whatever is as near as a clear near-duplicate is
     taken for one, and left out: it says nothing about different images.
     """
-    itself = np.sort(random.permutation(len(images))[:probes])
-    nearest = nearest_distance(images, images[itself], radius=radius, bits=bits, itself=itself)
-    return nearest[nearest > clear]
+    if not len(planted.evidence):
+        return nearest
+    seen = planted.evidence
+    copies = nearest.moved <= np.quantile(seen.moved, _CLEAR)
+    if not tiny:
+        copies |= nearest.distance256 <= np.quantile(seen.distance256, _CLEAR)
+        copies |= nearest.ssim >= np.quantile(seen.ssim, 1.0 - _CLEAR)
+    return nearest.some(~copies)
 
 
-def nearest_distance(
-    reference: Pixels,
-    images: Pixels,
-    *,
-    radius: int,
-    bits: int = 64,
-    itself: npt.NDArray[np.int64] | None = None,
-) -> Floats:
-    """Each image's pixel distance to the nearest reference image that the hash proposes.
+def nearest_others(side: Side, probed: Index, looks: Looks, planted: Planted) -> Evidence:
+    """How near some images of a set come to any other, by each way of comparing.
 
     Args:
-        reference: Prepared images, shape (n, height, width).
-        images: Prepared images, shape (m, height, width).
-        radius: Hash distance up to which pairs are proposed, in bits.
-        bits: 64 or 256.
-        itself: For each image its own index among the references, which does not count.
+        side: The set.
+        probed: Which of its images are held against all others, shape (m,).
+        looks: Gives the images.
+        planted: Says within which radius, and whether flips and turns count.
 
     Returns:
-        Shape (m,); infinite where the hash proposes none.
+        Of shape (m,): by each way the nearest of the others that the hash proposes; as far as
+        can be where it proposes none.
     """
-    pairs = pairs_within(phash_stack(reference, bits), phash_stack(images, bits), radius)
-    nearest = np.full(len(images), np.inf)
-    for start in range(0, len(pairs), _CHUNK):
-        one = pairs.reference[start : start + _CHUNK]
-        two = pairs.candidate[start : start + _CHUNK]
-        if itself is not None:
-            other = one != itself[two]
-            one, two = one[other], two[other]
-        np.minimum.at(nearest, two, moved_a_little(reference[one], images[two]))
-    return nearest
+    probes = side.some(probed)
+    proposed = propose(side, probes, planted.radius, planted.transforms)
+    proposed = proposed.some(proposed.pairs.reference != probed[proposed.pairs.candidate])
+    best = _farthest(len(probed))
+    step = max(1, _CHUNK_VALUES // int(np.prod(looks.scale.whole)))
+    for start in range(0, len(proposed), step):
+        some = proposed.some(slice(start, start + step))
+        places, first, second = turned_looks(some, side, probes, looks)
+        probe = some.pairs.candidate[places]
+        if looks.scale.tiny:
+            np.minimum.at(best.moved, probe, apart(first, second))
+            continue
+        seen = compare(first, second)
+        told = ~seen.low_structure  # a pair of skies is never sure
+        seen, probe = seen.some(told), probe[told]
+        np.minimum.at(best.distance256, probe, seen.distance256)
+        np.maximum.at(best.ssim, probe, seen.ssim)
+        np.minimum.at(best.moved, probe, seen.moved)
+    return best
 
 
-def widest_threshold(nearest: Floats, max_false: float) -> float:
-    """The largest threshold in [0, 1] that at most so large a share of distances lies within.
-
-    Args:
-        nearest: Distances of different images, shape (m,); infinite ones are never dropped.
-        max_false: Share that may lie at or below the threshold, in [0, 1).
-
-    >>> widest_threshold(np.array([0.1, 0.2, 0.3, 0.4]), 0.25) < 0.2
-    True
-    >>> widest_threshold(np.array([0.1, 0.2, 0.3, 0.4]), 0.25) > 0.1999
-    True
-    """
-    if len(nearest) == 0:
-        return 1.0
-    spared = int(np.floor(max_false * len(nearest) + 1e-9))
-    first_too_many = float(np.sort(nearest)[spared])
-    return float(np.clip(np.nextafter(first_too_many, -np.inf), 0.0, 1.0))
+def _farthest(n: int) -> Evidence:
+    return Evidence(
+        distance256=np.full(n, 256, np.int64),
+        ssim=np.full(n, -1.0),
+        squared=np.ones(n),
+        squared32=np.ones(n),
+        moved=np.full(n, np.inf),
+        low_structure=np.zeros(n, bool),
+    )

@@ -1,12 +1,14 @@
-"""Clusters of near-duplicates, and which candidates to drop: the paper's resolution.
+"""Clusters of near-duplicates, and which candidates to drop.
 
 A component that holds a reference image goes whole. Of every other component one candidate
-stays, for the class with the fewest good candidates, and the rest go.
+stays, and the rest go: by the paper's resolution the one of the class with the fewest good
+candidates, or the first of an order that is handed in; or none stays.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ import numpy.typing as npt
 Index = npt.NDArray[np.int64]
 _Node = tuple[bool, str]  # whether it is a reference image, and its id
 _Step = tuple[float, _Node]  # how far the next image is, and which it is
+# Which of a component's candidates stays: by the paper's rule, none, or that of the lowest rank.
+Keep = Literal["fewest", "none"] | Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Drop:
         image_id: The candidate.
         cause: ``reference`` (its component holds a reference image) or ``candidate``.
         because_of: The other image of the pair that explains the drop: the nearest reference
-            image if it has one, else the nearest image on the way to it.
+            image if it has one, else the nearest image on the way to it; where nothing stays, the
+            nearest image.
         distance: That pair's distance.
         keeper: The candidate that stays in its stead, or None where the component goes whole.
         cluster: Id of its component: the smallest id in it.
@@ -88,12 +93,13 @@ def resolve(
     candidates: Sequence[tuple[str, str]],
     edges: Sequence[Edge],
     settled: frozenset[str] = frozenset(),
+    keep: Keep = "fewest",
 ) -> list[Drop]:
-    """Which candidates to drop, by the paper's rule, each with the pair that caused it.
+    """Which candidates to drop, each with the pair that caused it.
 
     Components are settled in the order of their smallest id; a class's count of good candidates
     goes down as its candidates are dropped. Ties between classes go to the class id, between
-    candidates of one class to the image id, so that the order of the input changes nothing.
+    candidates of one class or rank to the image id, so that the order of the input changes nothing.
 
     Args:
         candidates: (image id, class id) of every candidate; a candidate that was found for
@@ -101,6 +107,9 @@ def resolve(
         edges: Confirmed pairs only.
         settled: Candidates that were kept before, when the pool was smaller; they stay (people
             may have labelled them), and of their components nothing else does.
+        keep: Which one stays of a component with no reference image and none that was kept before:
+            ``fewest``, the one of the class with the fewest good candidates; ``none``; or by image
+            id a rank, of which the lowest stays.
 
     Returns:
         One drop an image, sorted by image id. A kept candidate stays for all its classes.
@@ -132,9 +141,21 @@ def resolve(
         else:
             undecided.append(component)
     for component in undecided:
-        chosen = min(component, key=lambda n: min((good[c], c, n[1]) for c in classes[n[1]]))
-        drops += _settle(component, [chosen], chosen[1], neighbours, classes, good)
+        chosen = _chosen([image for _, image in component], classes, good, keep)
+        sources = [] if chosen is None else [(False, chosen)]
+        drops += _settle(component, sources, chosen, neighbours, classes, good)
     return sorted(drops, key=lambda drop: drop.image_id)
+
+
+def _chosen(
+    images: Sequence[str], classes: Mapping[str, set[str]], good: Counter[str], keep: Keep
+) -> str | None:
+    """The candidate that stays."""
+    if keep == "none":
+        return None
+    if isinstance(keep, Mapping):
+        return min(images, key=lambda image: (keep[image], image))
+    return min(images, key=lambda image: min((good[c], c, image) for c in classes[image]))
 
 
 def _settle(
@@ -146,8 +167,11 @@ def _settle(
     good: Counter[str],
 ) -> list[Drop]:
     """Drop everything in a component but its sources; their classes' counts go down."""
-    steps = _first_steps(sources, neighbours)
-    cause = "reference" if keeper is None else "candidate"
+    if sources:
+        steps = _first_steps(sources, neighbours)
+    else:
+        steps = {node: min(neighbours[node]) for node in component}
+    cause = "reference" if any(is_reference for is_reference, _ in sources) else "candidate"
     cluster = min(node[1] for node in component)
     drops = []
     for node in component:

@@ -1,92 +1,77 @@
-"""What the files themselves say about a pair that the short hash proposes.
+"""What the images themselves say about pairs that the short hash proposes.
 
 Both images are looked at in grey, squeezed to 256×256 (the paper's size) and compared three ways:
 by pHashes of 256 bits, by structural similarity, and by what is left of their difference at 32×32
-once brightness, contrast and a move of up to a pixel are allowed for. Each way can confirm a
-pair; only all together can rule it out, for a crop hides from one and a caption from another.
+once brightness, contrast and a move of up to a pixel are allowed for. The papers' own distances
+are measured beside them: squared L2 at both sizes, and DSSIM. Images that are all of one smaller
+size are compared at that one: enlarging them would add nothing.
 """
 
-import json
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from replicate.base.errors import ItemError, UsageError
-from replicate.base.resample import resize
-from replicate.duplicates.confirm import DIFFERENT, SURE, UNSURE, mean_squared, moved_a_little, ssim
-from replicate.duplicates.hashing import Words, low_frequencies, phash_low, structure
+from replicate.base.errors import ItemError
+from replicate.duplicates.cuts import LOW_STRUCTURE
+from replicate.duplicates.hashing import (
+    Words,
+    frequencies,
+    image_structure,
+    phash_low,
+    resized,
+)
+from replicate.duplicates.pixels import mean_squared, moved_a_little, ssim
 from replicate.duplicates.search import distances
 from replicate.duplicates.transforms import turned, turned_low
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
 Read = Callable[[str], Pixels]
+Size = tuple[int, int]  # width, height
 
-SIDE = 256  # pixels: the paper's size
-_SMALL_SIDE = 32
-_KEPT = 2000  # images kept ready: 66 KiB each
-# Half of an image's 64 low frequencies are weaker than this, in grey levels: their signs, which
-# are the hash, are those of the encoder's noise.
-LOW_STRUCTURE = 0.2
+SIDE, SMALL_SIDE = 256, 32  # pixels: the papers' sizes
+_MOVE = 1.0  # pixels of 32×32: how far one image may be moved to lie on the other
+_TINY_MOVE = 0.125  # of tiny images, which people enlarge 4 to 8 times before a pixel is lost
+_ROOM = 128 << 20  # bytes of images kept ready
+_OVERHEAD = 3000  # bytes of an image's record beside its pixels: mostly its low frequencies
+_CHUNK_VALUES = 1 << 18  # pixels of one side held in double precision at a time: 2 MiB
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """Where each way of comparing stops being sure, and where it begins to rule out.
-
-    The defaults are what `replicate duplicates calibrate` gave on real photos (docs/duplicates.md).
+class Scale:
+    """At which sizes images are compared.
 
     Attributes:
-        sure_bits: Up to so many of 256 bits two images are one and the same.
-        sure_ssim: From this structural similarity on they are.
-        sure_moved: Up to this distance at 32×32 they are.
-        different_bits: Above so many of 256 bits, and
-        different_ssim: below this similarity, and
-        different_moved: above this distance they are different.
+        whole: Width and height for SSIM and squared L2.
+        small: Those for the comparison that allows for moves.
     """
 
-    sure_bits: int = 51
-    sure_ssim: float = 0.932
-    sure_moved: float = 0.0647
-    different_bits: int = 90
-    different_ssim: float = 0.855
-    different_moved: float = 0.2048
+    whole: Size = (SIDE, SIDE)
+    small: Size = (SMALL_SIDE, SMALL_SIDE)
 
-    def __post_init__(self) -> None:
-        if (
-            self.sure_bits > self.different_bits
-            or self.sure_ssim < self.different_ssim
-            or self.sure_moved > self.different_moved
-        ):
-            raise UsageError(
-                "These cuts make no sense: what is sure lies beyond what is different.",
-                "Make them anew: replicate duplicates calibrate IMAGES --output cuts.json",
-            )
+    @classmethod
+    def of(cls, sizes: set[Size]) -> "Scale":
+        """The scale for images of these sizes: their own where all are squares of one small size.
 
-    def as_dict(self) -> dict[str, Any]:
-        """The cuts as JSON values."""
-        return asdict(self)
+        >>> Scale.of({(8, 8)}).small, Scale.of({(8, 8), (9, 9)}).small
+        ((8, 8), (32, 32))
+        """
+        size = next(iter(sizes)) if len(sizes) == 1 else (0, 1)
+        if size[0] != size[1]:  # a quarter turn must not change the shape
+            return cls()
+        whole = size if max(size) <= SIDE else (SIDE, SIDE)
+        return cls(whole, size if max(size) <= SMALL_SIDE else (SMALL_SIDE, SMALL_SIDE))
 
-
-def read_cuts(path: Path) -> Cuts:
-    """The cuts that `replicate duplicates calibrate --output` wrote.
-
-    Raises:
-        UsageError: The file holds no cuts.
-    """
-    try:
-        value = json.loads(path.read_text("utf-8"))
-        return Cuts(**value.get("cuts", value))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} holds no cuts: {error}.",
-            "Make them: replicate duplicates calibrate IMAGES --output cuts.json",
-        ) from error
+    @property
+    def tiny(self) -> bool:
+        """Whether the small comparison sees all that there is of an image."""
+        return self.whole == self.small
 
 
 @dataclass(frozen=True)
@@ -94,24 +79,32 @@ class Look:
     """What is kept of an image.
 
     Attributes:
-        grey: Shape (256, 256).
-        small: Shape (32, 32).
-        low: The DCT's low frequencies of the 256-bit hash, shape (16, 16).
-        structure: The median strength of the 63 lowest frequencies, in grey levels.
+        grey: Shape (256, 256), or the scale's.
+        small: Shape (32, 32), or the scale's.
+        known: What `low` and `structure` are; None where ``grey`` is the whole image, so that
+            they can be worked out once they are asked for.
     """
 
     grey: Pixels
     small: Pixels
-    low: Floats
-    structure: float
+    known: tuple[Floats, float] | None = None
+
+    @cached_property
+    def low(self) -> Floats:
+        """The DCT's low frequencies of the 256-bit hash, shape (16, 16)."""
+        return self.known[0] if self.known else frequencies([self.grey], 256)[0]
+
+    @cached_property
+    def structure(self) -> float:
+        """The median strength of the 63 lowest frequencies, in grey levels."""
+        return self.known[1] if self.known else image_structure(self.grey)
 
     def turned(self, transform: str) -> "Look":
         """The same image flipped or turned."""
-        return replace(
-            self,
-            grey=turned(self.grey, transform),
-            small=turned(self.small, transform),
-            low=turned_low(self.low[None], transform)[0],
+        return Look(
+            turned(self.grey, transform),
+            turned(self.small, transform),
+            (turned_low(self.low[None], transform)[0], self.structure),
         )
 
     @property
@@ -120,67 +113,107 @@ class Look:
         return phash_low(self.low[None])
 
 
-def look(grey: Pixels) -> Look:
+def look(grey: Pixels, scale: Scale | None = None) -> Look:
     """What is kept of an image of any size, from its grey values."""
-    small = resize(grey, (_SMALL_SIDE, _SMALL_SIDE))
-    return Look(
-        grey=resize(grey, (SIDE, SIDE)),
-        small=small,
-        low=low_frequencies(resize(grey, (64, 64))[None], 16)[0],
-        structure=float(structure(low_frequencies(small[None], 8), _SMALL_SIDE)[0]),
+    scale = scale or Scale()
+    whole, small = (
+        grey if grey.shape[::-1] == size else resized(grey, size)
+        for size in (scale.whole, scale.small)
     )
+    if whole is grey:
+        return Look(whole, small)
+    return Look(whole, small, (frequencies([grey], 256)[0], image_structure(grey)))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """How two images compare.
+    """How pairs of images compare, each array of shape (p,).
 
     Attributes:
         distance256: Differing bits of the 256-bit pHashes.
-        ssim: Structural similarity at 256×256, in [-1, 1]; DSSIM is (1 - ssim) / 2.
+        ssim: Structural similarity at 256×256, in [-1, 1].
         squared: Mean squared difference at 256×256, in [0, 1].
+        squared32: Mean squared difference at 32×32, in [0, 1].
         moved: Distance at 32×32, in [0, 1], as `moved_a_little` has it.
         low_structure: Whether one of them has too little structure for a hash to tell it apart.
-        verdict: ``sure``, ``unsure`` or ``different``.
     """
 
-    distance256: int
-    ssim: float
-    squared: float
-    moved: float
-    low_structure: bool
-    verdict: str
+    distance256: Index
+    ssim: Floats
+    squared: Floats
+    squared32: Floats
+    moved: Floats
+    low_structure: npt.NDArray[np.bool_]
 
-    def cut(self, cuts: Cuts) -> str:
-        """The verdict with other cuts."""
-        if self.squared == 0.0:
-            return SURE
-        return _verdict(self.distance256, self.ssim, self.moved, self.low_structure, cuts)
+    def __len__(self) -> int:
+        return len(self.moved)
 
+    @property
+    def dssim(self) -> Floats:
+        """The papers' structural distance, (1 - SSIM) / 2, in [0, 1]."""
+        return (1.0 - self.ssim) / 2.0
 
-def compare(first: Look, second: Look, cuts: Cuts) -> Evidence:
-    """Compare two images, and cut."""
-    bits = int(distances(first.words, second.words)[0])
-    similar = float(ssim(first.grey[None], second.grey[None])[0])
-    squared = float(mean_squared(first.grey[None], second.grey[None])[0])
-    moved = float(moved_a_little(first.small[None], second.small[None], part=1.0)[0])
-    poor = min(first.structure, second.structure) < LOW_STRUCTURE
-    verdict = _verdict(bits, similar, moved, poor, cuts)
-    if squared == 0.0:
-        verdict = SURE
-    return Evidence(bits, similar, squared, moved, poor, verdict)
+    def some(self, which: Any) -> "Evidence":
+        """A selection of the pairs, by index or flags."""
+        return Evidence(**{one.name: getattr(self, one.name)[which] for one in fields(self)})
 
 
-def _verdict(bits: int, similar: float, moved: float, poor: bool, cuts: Cuts) -> str:
-    if bits <= cuts.sure_bits or similar >= cuts.sure_ssim or moved <= cuts.sure_moved:
-        # Skies and walls are all alike: nothing but equal pixels makes such a pair sure.
-        return UNSURE if poor else SURE
-    ruled_out = (
-        bits > cuts.different_bits
-        and similar < cuts.different_ssim
-        and moved > cuts.different_moved
+def joined(parts: Sequence[Evidence]) -> Evidence:
+    """Several parts as one, in their order."""
+    names = [one.name for one in fields(Evidence)]
+    parts = [_NOTHING, *parts]
+    return Evidence(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+_NO_VALUES = np.zeros(0)
+_NOTHING = Evidence(
+    np.zeros(0, np.int64), _NO_VALUES, _NO_VALUES, _NO_VALUES, _NO_VALUES, np.zeros(0, bool)
+)
+
+
+def compare(first: Sequence[Look], second: Sequence[Look]) -> Evidence:
+    """Compare images side by side.
+
+    Args:
+        first: Images of one scale.
+        second: As many of the same scale.
+    """
+    step = max(1, _CHUNK_VALUES // first[0].grey.size) if first else 1
+    return joined(
+        [
+            _compared(first[start : start + step], second[start : start + step])
+            for start in range(0, len(first), step)
+        ]
     )
-    return DIFFERENT if ruled_out else UNSURE
+
+
+def _compared(first: Sequence[Look], second: Sequence[Look]) -> Evidence:
+    whole = [np.stack([one.grey for one in side]) for side in (first, second)]
+    small = [np.stack([one.small for one in side]) for side in (first, second)]
+    words = [phash_low(np.stack([one.low for one in side])) for side in (first, second)]
+    structures = [np.array([one.structure for one in side]) for side in (first, second)]
+    return Evidence(
+        distance256=distances(words[0], words[1]),
+        ssim=ssim(whole[0], whole[1]),
+        squared=mean_squared(whole[0], whole[1]),
+        squared32=mean_squared(small[0], small[1]),
+        moved=_moved(first, second),
+        low_structure=np.minimum(structures[0], structures[1]) < LOW_STRUCTURE,
+    )
+
+
+def apart(first: Sequence[Look], second: Sequence[Look]) -> Floats:
+    """The distance ``moved`` of `Evidence` alone, for many pairs of tiny images, shape (p,)."""
+    step = max(1, _CHUNK_VALUES // first[0].small.size) if first else 1
+    starts = range(0, len(first), step)
+    parts = [_moved(first[start : start + step], second[start : start + step]) for start in starts]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _moved(first: Sequence[Look], second: Sequence[Look]) -> Floats:
+    part = _TINY_MOVE if first[0].grey.shape == first[0].small.shape else _MOVE
+    one, two = (np.stack([look.small for look in side]) for side in (first, second))
+    return moved_a_little(one, two, part)
 
 
 class Looks:
@@ -188,25 +221,35 @@ class Looks:
 
     Args:
         read: Gives an image's grey values by its name, or raises ItemError.
+        scale: At which sizes they are compared.
     """
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, scale: Scale | None = None) -> None:
+        self.read = read
+        self.scale = scale or Scale()
         self._kept: OrderedDict[str, Look] = OrderedDict()
+        self._size = 0
         self.failed: dict[str, str] = {}
 
     def get(self, name: str) -> Look | None:
         """The image, or None if it cannot be read; `failed` then says why."""
         if name in self.failed:
             return None
-        found = self._kept.pop(name, None)
-        if found is None:
-            try:
-                found = look(self._read(name))
-            except ItemError as error:
-                self.failed[name] = error.reason
-                return None
-            if len(self._kept) >= _KEPT:
-                self._kept.popitem(last=False)
+        found = self._kept.get(name)
+        if found is not None:
+            self._kept.move_to_end(name)
+            return found
+        try:
+            found = look(self.read(name), self.scale)
+        except ItemError as error:
+            self.failed[name] = error.reason
+            return None
         self._kept[name] = found
+        self._size += _bytes(found)
+        while self._size > _ROOM and len(self._kept) > 1:
+            self._size -= _bytes(self._kept.popitem(last=False)[1])
         return found
+
+
+def _bytes(one: Look) -> int:
+    return one.grey.size + one.small.size + _OVERHEAD

@@ -11,7 +11,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -78,6 +78,13 @@ class HashSet:
     def info(self) -> HashInfo:
         """How the hashes were made, for `require_comparable`."""
         return HashInfo(self.algorithm, self.bits, self.decoder, self.versions)
+
+    def some(self, places: npt.NDArray[np.int64]) -> "HashSet":
+        """Some of the images, shape (m,), in that order."""
+        extras: dict[str, Any] = {name: getattr(self, name) for name in _EXTRAS}
+        extras = {name: None if kept is None else kept[places] for name, kept in extras.items()}
+        names = [self.paths[place] for place in places]
+        return replace(self, paths=names, hashes=self.hashes[places], **extras)
 
     def write(self, path: Path) -> None:
         """Write a ``.npz`` file (or a bare ``.npy``), whole or not at all.

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from replicate.base.errors import UsageError
-from replicate.base.resample import resize_stack
+from replicate.base.resample import resize, resize_stack
 
 Words = npt.NDArray[np.uint64]
+Low = npt.NDArray[np.float64]  # low frequencies of the DCT
 UNKNOWN = "unknown"  # the decoder of bare arrays of hashes: the user answers for them
 # By algorithm: what turns files into pixels, and the libraries that a hash depends on further.
 # `pillow` is what Pillow decodes, upright, over white (`replicate.base.images.decode`); `jpeg-luma`
@@ -186,34 +187,61 @@ def phash_image(image: Image.Image, bits: int = 64) -> Words:
     return image_hash(image, bits)
 
 
-def phash_stack(pixels: npt.NDArray[np.uint8], bits: int = 64) -> Words:
-    """The pHashes of many grey images of one size, identical to imagehash's.
+def frequencies(images: Sequence[npt.NDArray[np.uint8]], bits: int = 64) -> Low:
+    """The low frequencies that pHashes are made of, of grey images of any sizes.
 
-    Small images are hashed together; large ones one by one through imagehash.
+    Small images of one size are resized together, others one by one.
 
     Args:
-        pixels: Grey values, shape (n, height, width).
+        images: Grey values, each of shape (height, width).
+        bits: Of the hash, 64 or 256.
+
+    Returns:
+        Shape (n, 8, 8) for 64 bits, (n, 16, 16) for 256, in their order.
+    """
+    check_bits(bits)
+    side = int(bits**0.5)
+    size = side * _FREQUENCY_FACTOR
+    low = np.zeros((len(images), side, side))
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(index)
+    for shape, places in by_shape.items():
+        for start in range(0, len(places), _BATCH):
+            some = places[start : start + _BATCH]
+            if max(shape) <= _TINY:
+                small = resize_stack(np.stack([images[i] for i in some]), (size, size))
+            else:
+                small = np.stack([resize(images[i], (size, size)) for i in some])
+            low[some] = low_frequencies(small, side)
+    return low
+
+
+def resized(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A grey image of another width and height, as Pillow's Lanczos filter makes it.
+
+    Small images need no compiler.
+    """
+    if max(image.shape) <= _TINY:
+        small: npt.NDArray[np.uint8] = resize_stack(image[None], size)[0]
+        return small
+    return resize(image, size)
+
+
+def phash_greys(images: Sequence[npt.NDArray[np.uint8]], bits: int = 64) -> Words:
+    """The pHashes of grey images of any sizes, in their order, identical to imagehash's.
+
+    Args:
+        images: Grey values, each of shape (height, width).
         bits: 64 or 256.
 
     Returns:
         Shape (n,) for 64 bits, (n, 4) for 256.
     """
-    check_bits(bits)
-    n, height, width = pixels.shape
-    hashes = empty_hashes(n, bits)
-    size = int(bits**0.5) * _FREQUENCY_FACTOR
-    if max(height, width) > _TINY:
-        for i in range(n):
-            hashes[i] = phash_image(Image.fromarray(pixels[i]), bits)[0]
-        return hashes
-    for start in range(0, n, _BATCH):
-        chunk = slice(start, start + _BATCH)
-        low = low_frequencies(resize_stack(pixels[chunk], (size, size)), int(bits**0.5))
-        hashes[chunk] = phash_low(low)
-    return hashes
+    return phash_low(frequencies(images, bits))
 
 
-def low_frequencies(resized: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
+def low_frequencies(resized: npt.NDArray[np.uint8], side: int) -> Low:
     """What imagehash does after the resize, on a stack: the DCT's low frequencies.
 
     Args:
@@ -226,11 +254,11 @@ def low_frequencies(resized: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np
     import scipy.fftpack
 
     low = scipy.fftpack.dct(resized, axis=1)[:, :side, :]
-    made: npt.NDArray[np.float64] = scipy.fftpack.dct(low, axis=2)[:, :, :side]
+    made: Low = scipy.fftpack.dct(low, axis=2)[:, :, :side]
     return made
 
 
-def phash_low(low: npt.NDArray[np.float64]) -> Words:
+def phash_low(low: Low) -> Words:
     """The pHashes that low frequencies give: 1 where a frequency is above the median.
 
     Args:
@@ -239,11 +267,11 @@ def phash_low(low: npt.NDArray[np.float64]) -> Words:
     Returns:
         Shape (n,) for side 8, (n, 4) for 16.
     """
-    flat = low.reshape(len(low), -1)
+    flat = low.reshape(len(low), low.shape[1] * low.shape[2])
     return pack_bits(flat > np.median(flat, axis=1, keepdims=True))
 
 
-def structure(low: npt.NDArray[np.float64], resized_side: int) -> npt.NDArray[np.float32]:
+def structure(low: Low, resized_side: int) -> npt.NDArray[np.float32]:
     """How much there is to tell images by: the median strength of their 63 low frequencies.
 
     Half of a hash's bits are signs of frequencies weaker than this. In photos it is mostly above
@@ -261,22 +289,7 @@ def structure(low: npt.NDArray[np.float64], resized_side: int) -> npt.NDArray[np
     return np.median(strength, axis=1).astype(np.float32)
 
 
-def phash_greys(images: Sequence[npt.NDArray[np.uint8]], bits: int = 64) -> Words:
-    """The pHashes of grey images of any sizes, in their order.
-
-    Args:
-        images: Grey values, each of shape (height, width).
-        bits: 64 or 256.
-
-    Returns:
-        Shape (n,) for 64 bits, (n, 4) for 256.
-    """
-    hashes = empty_hashes(len(images), bits)
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for index, image in enumerate(images):
-        by_shape.setdefault(image.shape, []).append(index)
-    for places in by_shape.values():
-        for start in range(0, len(places), _BATCH):
-            some = places[start : start + _BATCH]
-            hashes[some] = phash_stack(np.stack([images[i] for i in some]), bits)
-    return hashes
+def image_structure(image: npt.NDArray[np.uint8]) -> float:
+    """`structure` of one grey image."""
+    side = 8 * _FREQUENCY_FACTOR
+    return float(structure(low_frequencies(resized(image, (side, side))[None], 8), side)[0])

@@ -1,7 +1,7 @@
 """The pairs of two sides, or within one: what the hashes propose, and what the images say."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.confirm import DIFFERENT, SURE, UNSURE
-from replicate.duplicates.evidence import LOW_STRUCTURE, Cuts, Looks, compare
+from replicate.duplicates.cuts import DIFFERENT, LOW_STRUCTURE, SURE, UNSURE, Cuts
+from replicate.duplicates.evidence import Evidence, Look, Looks, apart, compare
 from replicate.duplicates.search import MOST_PAIRS, Pairs, pairs_among, pairs_within
 from replicate.duplicates.sides import Side, comparable
 from replicate.duplicates.transforms import NONE, TRANSFORMS
 
 UNCONFIRMED = "unconfirmed"
 _RANK = {SURE: 0, UNSURE: 1, UNCONFIRMED: 2, DIFFERENT: 3}
+_NAMES = (NONE, *TRANSFORMS)
+_CHUNK_VALUES = 1 << 22  # pixels of images held ready at a time
 Progress = Callable[[int, int], None]
 
 
@@ -32,7 +34,11 @@ class Leak:
             of `replicate.duplicates.transforms.TRANSFORMS`.
         distance256: Differing bits of the 256-bit pHashes; None if the images were not seen.
         ssim: Structural similarity at 256×256; None likewise.
+        dssim: (1 - ssim) / 2, in [0, 1]; None likewise.
         squared: Mean squared difference at 256×256, in [0, 1]; None likewise.
+        squared32: Mean squared difference at 32×32, in [0, 1]; None likewise.
+        moved: What brightness, contrast and a move of up to a pixel leave of the difference at
+            32×32, in [0, 1]; None likewise.
         low_structure: Whether one of the images has too little structure for a hash to tell it
             apart from others; None if that is not known.
         verdict: ``sure``, ``unsure``, ``different``, or ``unconfirmed``: the images were not seen.
@@ -44,7 +50,10 @@ class Leak:
     transform: str
     distance256: int | None = None
     ssim: float | None = None
+    dssim: float | None = None
     squared: float | None = None
+    squared32: float | None = None
+    moved: float | None = None
     low_structure: bool | None = None
     verdict: str = UNCONFIRMED
 
@@ -64,6 +73,13 @@ class Proposed:
 
     pairs: Pairs
     transform: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def some(self, which: Any) -> "Proposed":
+        """A selection of the pairs, by index, slice or flags."""
+        return Proposed(self.pairs.some(which), self.transform[which])
 
 
 def propose(
@@ -133,6 +149,7 @@ def leaks(
     looks: Looks | None,
     cuts: Cuts,
     progress: Progress,
+    different: bool = True,
 ) -> list[Leak]:
     """The pairs, confirmed as far as there are images to look at, the surest first.
 
@@ -143,46 +160,126 @@ def leaks(
         looks: Gives images; None: nothing is confirmed.
         cuts: Where the comparisons are cut.
         progress: Told how many pairs are done, and of how many.
+        different: Whether pairs that the images rule out are handed back too.
     """
-    names = (NONE, *TRANSFORMS)
-    poor = [_poor(side) for side in (reference, candidates)]
-    found = []
-    pairs = proposed.pairs
-    rows = zip(pairs.reference, pairs.candidate, pairs.distance, proposed.transform, strict=True)
-    for done, (i, j, distance, which) in enumerate(rows):
-        leak = Leak(
-            reference.hashes.paths[i], candidates.hashes.paths[j], int(distance), names[which]
-        )
-        known = [
-            flags[place] for flags, place in zip(poor, (i, j), strict=True) if flags is not None
-        ]
-        if known:
-            leak = replace(leak, low_structure=bool(any(known)))
-        if looks is not None and reference.on_disk[i] and candidates.on_disk[j]:
-            leak = _confirmed(leak, looks, cuts)
-            progress(done + 1, len(pairs))
-        found.append(leak)
+    found: list[Leak] = []
+    step = 1024 if looks is None else max(1, _CHUNK_VALUES // int(np.prod(looks.scale.whole)))
+    for start in range(0, len(proposed), step):
+        some = proposed.some(slice(start, start + step))
+        found += _looked_at(some, reference, candidates, looks, cuts, different)
+        if looks is not None:
+            progress(min(start + step, len(proposed)), len(proposed))
     return sorted(found, key=_order)
+
+
+def _looked_at(
+    proposed: Proposed,
+    reference: Side,
+    candidates: Side,
+    looks: Looks | None,
+    cuts: Cuts,
+    different: bool,
+) -> Iterator[Leak]:
+    """Some of the pairs, in their order."""
+    places: list[int] = []
+    first: list[Look] = []
+    second: list[Look] = []
+    if looks is not None:
+        places, first, second = turned_looks(proposed, reference, candidates, looks)
+    ruled_out: list[int] = []
+    if not different and cuts.by_moved_alone and places:
+        # Tiny images have pairs by the million: what one distance rules out is not compared on.
+        near = apart(first, second) <= cuts.different_moved
+        ruled_out = [place for place, stays in zip(places, near, strict=True) if not stays]
+        kept = np.flatnonzero(near).tolist()
+        places = [places[i] for i in kept]
+        first, second = ([some[i] for i in kept] for some in (first, second))
+    evidence = compare(first, second)
+    verdicts = cuts.verdicts(evidence).tolist()
+    if not different:
+        ruled_out += [
+            p for p, verdict in zip(places, verdicts, strict=True) if verdict == DIFFERENT
+        ]
+    row_of = {place: row for row, place in enumerate(places)}
+    pairs = proposed.pairs
+    names = [_named(reference, pairs.reference), _named(candidates, pairs.candidate)]
+    poor = _either_poor(reference, candidates, pairs)
+    for place in sorted(set(range(len(pairs))) - set(ruled_out)):
+        row = row_of.get(place)
+        leak = Leak(
+            names[0][place],
+            names[1][place],
+            int(pairs.distance[place]),
+            _NAMES[proposed.transform[place]],
+            low_structure=None if poor is None else bool(poor[place]),
+        )
+        yield leak if row is None else _told(leak, evidence, row, verdicts[row])
+
+
+def _named(side: Side, places: npt.NDArray[np.int64]) -> list[str]:
+    return [side.hashes.paths[place] for place in places]
+
+
+def _either_poor(reference: Side, candidates: Side, pairs: Pairs) -> npt.NDArray[np.bool_] | None:
+    """Whether one image of a pair has too little structure, as far as that is known."""
+    flags = [
+        poor[places]
+        for poor, places in (
+            (_poor(reference), pairs.reference),
+            (_poor(candidates), pairs.candidate),
+        )
+        if poor is not None
+    ]
+    return np.logical_or.reduce(flags) if flags else None
+
+
+def turned_looks(
+    proposed: Proposed, reference: Side, candidates: Side, looks: Looks
+) -> tuple[list[int], list[Look], list[Look]]:
+    """The images of pairs, as far as they can be looked at, the candidates transformed.
+
+    Args:
+        proposed: The pairs.
+        reference: One side.
+        candidates: The other, or the same.
+        looks: Gives images.
+
+    Returns:
+        Places of pairs, their reference images, and their candidates.
+    """
+    pairs = proposed.pairs
+    places: list[int] = []
+    first: list[Look] = []
+    second: list[Look] = []
+    there = reference.on_disk[pairs.reference] & candidates.on_disk[pairs.candidate]
+    for place in np.flatnonzero(there).tolist():
+        one = looks.get(reference.hashes.paths[pairs.reference[place]])
+        two = looks.get(candidates.hashes.paths[pairs.candidate[place]])
+        if one is not None and two is not None:
+            places.append(place)
+            first.append(one)
+            turn = proposed.transform[place]
+            second.append(two.turned(_NAMES[turn]) if turn else two)
+    return places, first, second
+
+
+def _told(leak: Leak, evidence: Evidence, row: int, verdict: str) -> Leak:
+    return replace(
+        leak,
+        distance256=int(evidence.distance256[row]),
+        ssim=round(float(evidence.ssim[row]), 6),
+        dssim=round(float(evidence.dssim[row]), 6),
+        squared=round(float(evidence.squared[row]), 8),
+        squared32=round(float(evidence.squared32[row]), 8),
+        moved=round(float(evidence.moved[row]), 8),
+        low_structure=bool(evidence.low_structure[row]),
+        verdict=verdict,
+    )
 
 
 def _poor(side: Side) -> npt.NDArray[np.bool_] | None:
     structure = side.hashes.structure
     return None if structure is None else structure < LOW_STRUCTURE
-
-
-def _confirmed(leak: Leak, looks: Looks, cuts: Cuts) -> Leak:
-    one, two = looks.get(leak.reference), looks.get(leak.candidate)
-    if one is None or two is None:
-        return leak
-    seen = compare(one, two.turned(leak.transform), cuts)
-    return replace(
-        leak,
-        distance256=seen.distance256,
-        ssim=round(seen.ssim, 6),
-        squared=round(seen.squared, 8),
-        low_structure=seen.low_structure,
-        verdict=seen.verdict,
-    )
 
 
 def _order(leak: Leak) -> tuple[Any, ...]:

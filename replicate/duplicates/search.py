@@ -6,6 +6,7 @@ larger ones go through the index of `replicate.duplicates.index`, which finds th
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,10 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.distance)
+
+    def some(self, which: Any) -> "Pairs":
+        """A selection of the pairs, by index, slice or flags."""
+        return Pairs(self.reference[which], self.candidate[which], self.distance[which])
 
 
 def popcount(words: Words) -> npt.NDArray[np.uint8]:

@@ -33,6 +33,10 @@ class Side:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def some(self, places: npt.NDArray[np.int64]) -> "Side":
+        """Some of its images, shape (m,), in that order."""
+        return Side(self.hashes.some(places), self.on_disk[places], self.others)
+
 
 def gather_side(paths: Sequence[str], hasher: Hasher, algorithm: str | None, bits: int) -> Side:
     """Read or make the hashes of folders, tables and hash files, in the order they are named.

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from replicate.pipeline.base import Fraction, Table
+from replicate.pipeline.base import Table
+from replicate.pipeline.dedup import DedupConfig
 from replicate.pipeline.labelling import LabelConfig
 from replicate.pipeline.review import ReviewConfig
 from replicate.pipeline.sampling import SampleConfig
@@ -235,50 +236,6 @@ class PrepareConfig(Table):
         "jpeg", description="Their format; `png` for drawings and tiny pictures."
     )
     display_quality: int = Field(90, ge=1, le=100, description="Their quality, if JPEG.")
-
-
-class DedupConfig(Table):
-    """`[dedup]`: near-duplicates of the reference sets are removed before labelling."""
-
-    hash: Literal["phash"] = Field("phash", description="The hash that proposes pairs.")
-    bits: Literal[64, 256] = Field(64, description="Bits of the hash.")
-    radius: int = Field(10, ge=0, le=64, description="Hamming distance up to which it proposes.")
-    references: tuple[str, ...] = Field(
-        ("test", "train"),
-        description="The sets that must not leak in: `test` and `train` of `[original]`, and "
-        "further folders of images, or tables with a column `path`, beside this file.",
-    )
-    within: bool = Field(True, description="Also remove near-duplicates among the candidates.")
-    confirm: Literal["pixels", "none"] = Field(
-        "pixels", description="Whether pixels decide about the pairs that the hash proposes."
-    )
-    threshold: Fraction | None = Field(
-        None,
-        description="Mean squared pixel difference, on the scale [0, 1], up to which a pair is "
-        "a near-duplicate. Default: calibrated on the study's own images.",
-    )
-    false_drops: Fraction = Field(
-        0.01,
-        description="The share of different images that may be dropped by mistake; the threshold "
-        "is calibrated to it on the study's own images.",
-    )
-
-    @field_validator("references")
-    @classmethod
-    def _folders_or_tables(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        taken = {"original", "candidates", *(name for name in value if value.count(name) > 1)}
-        wrong = [name for name in value if name in taken]
-        if wrong:
-            raise ValueError(
-                f"{wrong[0]!r} cannot be named, or not twice; there are test and train"
-            )
-        hashes = [name for name in value if name.endswith((".npz", ".npy"))]
-        if hashes:
-            raise ValueError(
-                f"{hashes[0]!r} holds hashes alone, and pixels decide in a study: name the images' "
-                "folder, or use: replicate duplicates"
-            )
-        return value
 
 
 class ReportConfig(Table):

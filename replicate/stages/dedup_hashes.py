@@ -1,16 +1,16 @@
-"""What dedup needs of prepared images: their grey values, and hashes that are made only once."""
+"""The hashes that dedup needs of images, each made only once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as Pillow
 from sqlalchemy import delete, insert, select
 
 from replicate.base.digests import canonical_json
-from replicate.base.images import decode, grey
-from replicate.duplicates.hashing import current_info, empty_hashes, phash_greys
+from replicate.duplicates.hash_files import HashSet
+from replicate.duplicates.hashing import current_info, empty_hashes, frequencies, phash_low
+from replicate.duplicates.transforms import TRANSFORMS, turned_hashes
 from replicate.stages.common import Context
 from replicate.store.tables import Hash
 
@@ -18,92 +18,100 @@ Pixels = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
 _BATCH = 1000  # images hashed between two transactions
-_COMPARED_SIDE = 64  # pixels: images that are not all of one size are compared at this one
+_HELD = 100  # images read at a time
 
 
-def load(context: Context, prepared: Sequence[str]) -> list[Pixels]:
-    """Grey values of prepared images, by the digests of their bytes."""
-    pixels = []
-    for position, digest in enumerate(prepared):
-        if position % _BATCH == 0:
-            context.progress("reading prepared images", position, len(prepared))
-        pixels.append(grey(decode(context.study.prepared.get(digest))))
-    return pixels
-
-
-def stored_hashes(context: Context, digests: Sequence[str], pixels: Sequence[Pixels]) -> Words:
-    """The hashes of prepared images, in their order; what is not stored yet is made and stored.
+def stored_hashes(
+    context: Context,
+    names: Sequence[str],
+    digests: Sequence[str],
+    read: Callable[[str], Pixels],
+    turned: bool = False,
+) -> HashSet:
+    """The hashes of images, in their order; what is not stored yet is made and stored.
 
     Args:
         context: The stage's context; `[dedup] bits` says how long a hash is.
-        digests: Digests of the prepared bytes; they may repeat.
-        pixels: Their grey values.
+        names: What the images are called in the result.
+        digests: Digests of the bytes that are hashed; they may repeat.
+        read: Gives an image's grey values by that digest.
+        turned: Whether the hashes of flips and quarter turns are wanted too.
     """
     bits = context.study.pipeline.dedup.bits
-    algorithm = f"phash-{bits}"
-    versions = canonical_json(current_info(bits).as_dict())
+    info = current_info(bits)
+    kinds = {f"phash-{bits}": 1} | ({f"phash-{bits}-turned": len(TRANSFORMS)} if turned else {})
+    known = {kind: _known(context, kind, canonical_json(info.as_dict())) for kind in kinds}
+    unique = list(dict.fromkeys(digests))
+    missing = [digest for digest in unique if any(digest not in some for some in known.values())]
+    for start in range(0, len(missing), _BATCH):
+        context.progress("hashing", len(unique) - len(missing) + start, len(unique))
+        batch = missing[start : start + _BATCH]
+        made = _made(batch, read, bits, turned)
+        _store(context, made, canonical_json(info.as_dict()))
+        for kind, values in made.items():
+            known[kind].update(values)
+    words = [_words(known[kind], digests, bits, count) for kind, count in kinds.items()]
+    return HashSet(
+        names,
+        words[0].reshape(empty_hashes(len(digests), bits).shape),
+        info.algorithm,
+        bits,
+        info.decoder,
+        info.versions,
+        turned=words[1] if turned else None,
+    )
+
+
+def _known(context: Context, kind: str, versions: str) -> dict[str, str]:
+    wanted = select(Hash.prepared_id, Hash.value).where(
+        Hash.algorithm == kind, Hash.versions == versions
+    )
     with context.study.session() as session:
-        known = dict(
-            session.execute(
-                select(Hash.prepared_id, Hash.value).where(
-                    Hash.algorithm == algorithm, Hash.versions == versions
-                )
-            )
-            .tuples()
-            .all()
-        )
-    first_place = {digest: place for place, digest in reversed(list(enumerate(digests)))}
-    missing = [digest for digest in first_place if digest not in known]
-    for batch in _batches(missing):
-        context.progress("hashing", len(known), len(first_place))
-        made = phash_greys([pixels[first_place[digest]] for digest in batch], bits)
-        values = [_hexadecimal(words) for words in made]
-        with context.study.session() as session:
+        return dict(session.execute(wanted).tuples().all())
+
+
+def _made(
+    digests: Sequence[str], read: Callable[[str], Pixels], bits: int, turned: bool
+) -> dict[str, dict[str, str]]:
+    """By kind of hash: digest to the hash as text."""
+    made: dict[str, dict[str, str]] = {f"phash-{bits}": {}}
+    if turned:
+        made[f"phash-{bits}-turned"] = {}
+    for some in _parts(digests):
+        low = frequencies([read(digest) for digest in some], bits)
+        made[f"phash-{bits}"] |= dict(zip(some, map(_hexadecimal, phash_low(low)), strict=True))
+        if turned:
+            values = map(_hexadecimal, turned_hashes(low))
+            made[f"phash-{bits}-turned"] |= dict(zip(some, values, strict=True))
+    return made
+
+
+def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), _HELD):
+        yield items[start : start + _HELD]
+
+
+def _store(context: Context, made: dict[str, dict[str, str]], versions: str) -> None:
+    with context.study.session() as session:
+        for kind, values in made.items():
             # Hashes of other versions are of no more use: they are never compared with these.
             session.execute(
-                delete(Hash).where(Hash.algorithm == algorithm, Hash.prepared_id.in_(batch))
+                delete(Hash).where(Hash.algorithm == kind, Hash.prepared_id.in_(list(values)))
             )
-            session.execute(
-                insert(Hash),
-                [
-                    {
-                        "prepared_id": digest,
-                        "algorithm": algorithm,
-                        "value": value,
-                        "versions": versions,
-                    }
-                    for digest, value in zip(batch, values, strict=True)
-                ],
-            )
-        known.update(zip(batch, values, strict=True))
-    hashes = empty_hashes(len(digests), bits)
-    for place, digest in enumerate(digests):
-        hashes[place] = _words(known[digest])
-    return hashes
-
-
-def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
+            rows = [
+                {"prepared_id": digest, "algorithm": kind, "value": value, "versions": versions}
+                for digest, value in values.items()
+            ]
+            session.execute(insert(Hash), rows)
 
 
 def _hexadecimal(words: Any) -> str:
-    return "".join(f"{int(word):016x}" for word in np.atleast_1d(words))
+    return "".join(f"{int(word):016x}" for word in np.atleast_1d(words).ravel())
 
 
-def _words(text: str) -> Any:
-    words = [int(text[i : i + 16], 16) for i in range(0, len(text), 16)]
-    return words[0] if len(words) == 1 else words
-
-
-def one_size(pixels: Sequence[Pixels]) -> Pixels:
-    """All images as one stack; resized, if they are not of one size."""
-    if len({image.shape for image in pixels}) == 1:
-        return np.stack(pixels)
-    side = (_COMPARED_SIDE, _COMPARED_SIDE)
-    return np.stack(
-        [
-            np.asarray(Pillow.fromarray(image).resize(side, Pillow.Resampling.LANCZOS))
-            for image in pixels
-        ]
-    )
+def _words(known: dict[str, str], digests: Sequence[str], bits: int, count: int) -> Words:
+    """Shape (n, count) for 64 bits, (n, count, 4) for 256."""
+    width = bits // 64
+    shape = (len(digests), count) if width == 1 else (len(digests), count, width)
+    text = "".join(known[digest] for digest in digests)
+    return np.frombuffer(bytes.fromhex(text), dtype=">u8").astype(np.uint64).reshape(shape)

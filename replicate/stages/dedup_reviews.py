@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from replicate.duplicates.clusters import Edge
-from replicate.duplicates.confirm import SURE
+from replicate.duplicates.cuts import SURE
 from replicate.store.reviews import DIFFERENT, SAME, Pair
 from replicate.store.tables import DedupDecision, DuplicatePair
 
@@ -21,11 +21,17 @@ def edges(rows: Sequence[Row], verdicts: Mapping[Pair, str]) -> list[Edge]:
             row["reference_id"],
             row["candidate_id"],
             row["reference_set"] != "candidates",
-            row["pixel_distance"],
+            _distance(row),
         )
         for row in rows
         if _counts(row["verdict"], verdicts.get((row["reference_id"], row["candidate_id"])))
     ]
+
+
+def _distance(row: Row) -> float:
+    """How far the images of a pair are; a pair that nobody could look at explains a drop least."""
+    pixels: float | None = row["pixel_distance"]
+    return 1.0 + float(row["distance"]) if pixels is None else pixels
 
 
 def said_same(
@@ -49,6 +55,7 @@ def said_same(
             "reference_id": row.reference_id,
             "candidate_id": row.candidate_id,
             "reference_set": row.reference_set,
+            "distance": row.distance,
             "pixel_distance": row.pixel_distance or 0.0,
             "verdict": row.verdict,
         }

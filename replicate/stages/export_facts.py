@@ -123,7 +123,7 @@ def gathering(session: Session, study: Study, row: TestSet) -> Gathering:
     if dedup.confirm == "pixels":
         how += ", confirmed by pixels,"
     where = {"test": "the original", "train": "its train set"}
-    how += f" among {' and '.join(where[name] for name in dedup.references)}"
+    how += f" among {' and '.join(where.get(name, name) for name in dedup.references)}"
     how += " and among the candidates themselves" if dedup.within else ""
     search = "" if config.source != "flickr" else f"search in {config.search}"
     return Gathering(

@@ -22,6 +22,8 @@ _NO_CLASS = ""
 def gather_references(context: Context, tally: Tally) -> None:
     """Store the images of every reference set that `[dedup] references` names by a path.
 
+    A file of hashes must only be there.
+
     Images that are there already are not read again; those that are new in the folder come in.
 
     Raises:
@@ -32,6 +34,8 @@ def gather_references(context: Context, tally: Tally) -> None:
         if place in OWN:
             continue
         path = next(existing([str(study.root / place)]))
+        if place in study.pipeline.dedup.hash_files:
+            continue  # dedup reads it: there are no images to take in
         files = (list_folder(path) if path.is_dir() else list_table(path)).files
         with study.session() as session:
             there = set(session.scalars(select(SetImage.name).where(SetImage.set_name == place)))

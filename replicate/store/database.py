@@ -15,7 +15,7 @@ from replicate.base.resources import data_dir
 
 __all__ = ["SCHEMA", "connect", "schema_version", "session", "sqlite_url", "upgrade"]
 
-SCHEMA = "0011"
+SCHEMA = "0012"
 
 
 def sqlite_url(path: Path) -> str:

@@ -149,7 +149,7 @@ class Hash(Base):
 
 
 class DuplicatePair(Base):
-    """Two images that the hash holds for near-duplicates, and what the pixels say."""
+    """Two images that were proposed as near-duplicates, and what the pixels say."""
 
     __tablename__ = "duplicate_pairs"
     reference_id: Mapped[str] = text(
@@ -159,12 +159,31 @@ class DuplicatePair(Base):
     reference_set: Mapped[str] = text(
         "original, train, candidates, or the path of a reference set."
     )
-    distance: Mapped[int] = mapped_column(Integer, doc="Hamming distance of the hashes, in bits.")
+    transform: Mapped[str] = text(
+        "What to do to the candidate so that it lies on the reference image: none, or a flip or "
+        "turn by Pillow's name.",
+        server_default="none",
+    )
+    distance: Mapped[int] = mapped_column(
+        Integer, doc="Hamming distance of the hashes, in bits, the candidate transformed."
+    )
     pixel_distance: Mapped[float | None] = mapped_column(
         Float,
         doc="The distance of the pixels that decided, in [0, 1]: (1 - correlation) / 2, best over "
-        "small moves; or the mean squared difference where [dedup] threshold is given.",
+        "small moves; or the mean squared difference where [dedup] threshold is given; null: the "
+        "reference set is a file of hashes.",
     )
+    distance256: Mapped[int | None] = mapped_column(
+        Integer, doc="Differing bits of the 256-bit pHashes; null: not measured."
+    )
+    ssim: Mapped[float | None] = mapped_column(
+        Float, doc="Structural similarity at 256x256, or at the images' own smaller size."
+    )
+    dssim: Mapped[float | None] = mapped_column(Float, doc="(1 - ssim) / 2, in [0, 1].")
+    squared: Mapped[float | None] = mapped_column(
+        Float, doc="Mean squared difference at 256x256, in [0, 1], or at the own smaller size."
+    )
+    squared32: Mapped[float | None] = mapped_column(Float, doc="The same at 32x32.")
     verdict: Mapped[str] = text("sure, unsure or different.")
 
 

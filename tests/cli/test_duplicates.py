@@ -68,6 +68,8 @@ def test_a_test_folder_leaks_into_a_train_folder(folder: Path) -> None:
     assert value["passed_over"] == {".txt": 1}
     table = pd.read_csv(folder / "pairs.csv")
     assert table["candidate"].tolist() == [pair["candidate"] for pair in value["pairs"]]
+    assert (table["dssim"] - (1 - table["ssim"]) / 2).abs().max() < 1e-6
+    assert (table["squared32"] <= table["squared"] + 0.01).all()
     page = (folder / "pairs.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 8
     assert not re.search(r"https?://", page) and "<script" not in page
@@ -96,8 +98,8 @@ def test_bare_arrays_cannot_be_confirmed_and_it_says_so(folder: Path) -> None:
     assert value["pairs"] == [
         {
             "reference": "4", "candidate": "0", "distance": 3, "transform": "none",
-            "distance256": None, "ssim": None, "squared": None, "low_structure": None,
-            "verdict": "unconfirmed",
+            "distance256": None, "ssim": None, "dssim": None, "squared": None, "squared32": None,
+            "moved": None, "low_structure": None, "verdict": "unconfirmed",
         }
     ]  # fmt: skip
     assert value["transforms"] is False

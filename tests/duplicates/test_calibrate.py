@@ -1,35 +1,57 @@
 """Calibration on real digits with near-duplicates planted in them."""
 
 import io
+from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_digits
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.calibrate import (
-    calibrate,
-    nearest_distance,
-    tightened,
-    widest_threshold,
-)
+from replicate.duplicates.calibrate import Calibration, calibrate, nearest_others, plant
+from replicate.duplicates.cuts import SURE
+from replicate.duplicates.evidence import Looks, Scale, apart, look
+from replicate.duplicates.hash_files import HashSet
+from replicate.duplicates.hashing import current_info, phash_greys
+from replicate.duplicates.sides import Side
+
+RADIUS = 16
 
 
 def photo_and_back(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Each digit enlarged, dimmed or lit, saved as JPEG, and brought back to its own size."""
-    edited = []
-    for one in pixels:
-        factor = int(random.integers(4, 9))
-        image = Image.fromarray(one).resize((8 * factor, 8 * factor), Image.Resampling.BICUBIC)
-        lit = np.clip(np.asarray(image) * random.uniform(0.8, 1.2), 0, 255).astype(np.uint8)
-        buffer = io.BytesIO()
-        Image.fromarray(lit).save(buffer, "JPEG", quality=int(random.integers(60, 96)))
-        back = Image.open(buffer).resize((8, 8), Image.Resampling.BOX)
-        edited.append(np.asarray(back))
-    return np.stack(edited)
+    """A digit enlarged, dimmed or lit, saved as JPEG, and brought back to its own size."""
+    factor = int(random.integers(4, 9))
+    image = Image.fromarray(pixels).resize((8 * factor, 8 * factor), Image.Resampling.BICUBIC)
+    lit = np.clip(np.asarray(image) * random.uniform(0.8, 1.2), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(lit).save(buffer, "JPEG", quality=int(random.integers(60, 96)))
+    return np.asarray(Image.open(buffer).resize((8, 8), Image.Resampling.BOX))
+
+
+class Digits:
+    """Some digits as a side, and the looks of them; images are named by their places."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+        names = [str(place) for place in range(len(pixels))]
+        info = current_info()
+        hashes = HashSet(names, phash_greys(pixels), "phash", 64, info.decoder, info.versions)
+        self.side = Side(hashes, np.ones(len(pixels), bool), Counter())
+        self.looks = Looks(lambda name: pixels[int(name)], Scale.of({(8, 8)}))
+
+    def edited(self, edit=photo_and_back):
+        return lambda name, random: edit(self.pixels[int(name)], random)
+
+    def planted(self, seed: int, sample: int = 50, edit=photo_and_back):
+        random = np.random.default_rng(seed)
+        return plant(self.side, self.looks, self.edited(edit), random, radius=RADIUS, sample=sample)
+
+    def calibrated(
+        self, seed: int, sample: int = 50, edit=photo_and_back, **options
+    ) -> Calibration:
+        planted = self.planted(seed, sample, edit)
+        return calibrate(planted, self.side, self.looks, np.random.default_rng(seed), **options)
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +60,26 @@ def digits() -> np.ndarray:
 
 
 def test_real_digits_all_planted_found_and_few_others_dropped(digits: np.ndarray) -> None:
-    reference, different = digits[:900], digits[900:]
-    found = calibrate(
-        reference, photo_and_back, different, radius=16, seed=3, max_false=0.01, sample=200
-    )
-    assert found.recall == 1.0
+    reference = Digits(digits[:900])
+    found = reference.calibrated(3, 200)
+    assert found.recall == found.hash_recall == 1.0
     assert found.false_rate <= 0.01
-    assert found.clear <= found.needed < found.sure <= found.allowed
-    assert found.sure == found.different
-    fresh = photo_and_back(reference[500:], np.random.default_rng(9))
-    nearest = nearest_distance(reference, fresh, radius=16)
-    assert (nearest <= found.sure).mean() >= 0.995
-    assert (nearest_distance(reference, different, radius=16) <= found.sure).mean() <= 0.01
+    assert found.needed < found.cuts.sure_moved <= 3 * found.needed
+    assert found.cuts.by_moved_alone
+    random = np.random.default_rng(9)
+    fresh = [look(photo_and_back(one, random), reference.looks.scale) for one in digits[500:900]]
+    own = [reference.looks.get(str(place)) for place in range(500, 900)]
+    assert (apart(own, fresh) <= found.cuts.sure_moved).mean() >= 0.995
+    others = Digits(digits[900:])
+    near = nearest_others(others.side, np.arange(897), others.looks, reference.planted(3))
+    assert (found.cuts.verdicts(near) == SURE).mean() <= 0.05
 
 
 def test_the_hash_alone_would_not_do(digits: np.ndarray) -> None:
     """Without pixels most different digits would go: what this stage is for."""
-    proposed = np.isfinite(nearest_distance(digits[:900], digits[900:], radius=10))
-    assert proposed.mean() > 0.4
+    one = Digits(digits[:900])
+    near = nearest_others(one.side, np.arange(300), one.looks, one.planted(1))
+    assert np.isfinite(near.moved).mean() > 0.4
 
 
 def test_edits_that_cannot_be_told_from_others_cost_recall_not_good_images(
@@ -65,69 +89,65 @@ def test_edits_that_cannot_be_told_from_others_cost_recall_not_good_images(
         noise = random.normal(0, 60, pixels.shape)
         return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
-    found = calibrate(digits[:300], ruin, digits[300:600], radius=20, seed=1, max_false=0.01)
-    assert found.needed > found.allowed
-    assert found.sure == found.allowed
+    found = Digits(digits[:300]).calibrated(1, edit=ruin)
+    assert found.needed > found.cuts.sure_moved
     assert found.recall < 1.0
     assert found.false_rate <= 0.01
-    assert found.different == found.needed
+    assert found.cuts.different_moved == found.needed
 
 
-def test_references_stand_in_for_different_images(digits: np.ndarray) -> None:
-    doubled = np.concatenate([digits[:400], digits[:400]])
-    found = calibrate(digits[:400], photo_and_back, radius=16, seed=2, sample=50)
-    assert found.n_different == 400
-    assert found.recall == 1.0
-    assert found.false_rate <= 0.01
-    copies = nearest_distance(doubled, digits[:9], radius=0, itself=np.arange(9))
-    assert copies.tolist() == [0.0] * 9
+def test_what_cannot_be_prepared_again_is_not_found(digits: np.ndarray) -> None:
+    def half(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray | None:
+        return photo_and_back(pixels, random) if random.random() < 0.5 else None
+
+    found = Digits(digits[:200]).calibrated(1, 100, edit=half)
+    assert 0.3 < found.hash_recall < 0.7
+    assert found.recall <= found.hash_recall
+    assert found.needed_radius == 64
+
+
+def test_an_image_is_not_held_against_itself_but_against_its_copies(digits: np.ndarray) -> None:
+    doubled = Digits(np.concatenate([digits[:100], digits[:100]]))
+    near = nearest_others(doubled.side, np.arange(9), doubled.looks, doubled.planted(1))
+    assert near.moved.tolist() == [0.0] * 9
 
 
 def test_a_set_of_more_alike_images_gets_a_smaller_threshold(digits: np.ndarray) -> None:
     """Images in nearly equal pairs, no copies: the reference threshold would drop half."""
-    found = calibrate(digits[:400], photo_and_back, radius=16, seed=2, sample=50)
+    reference = Digits(digits[:400])
+    found = reference.calibrated(2)
     alike = digits[400:600].copy()
     twins = np.clip(alike.astype(int) + 24 * (np.indices(alike.shape).sum(axis=0) % 2), 0, 255)
-    both = np.concatenate([alike, twins.astype(np.uint8)])
-    tight = tightened(found, both, seed=2)
-    assert tight.sure < found.sure
+    both = Digits(np.concatenate([alike, twins.astype(np.uint8)]))
+    tight = calibrate(
+        reference.planted(2), both.side, both.looks, np.random.default_rng(2), within=found.cuts
+    )
+    assert tight.cuts.sure_moved < found.cuts.sure_moved
+    assert tight.cuts.different_moved == found.cuts.different_moved
     assert tight.false_rate <= 0.01
     assert tight.needed == found.needed
 
 
 def test_copies_in_a_set_do_not_spoil_its_threshold(digits: np.ndarray) -> None:
-    found = calibrate(digits[:400], photo_and_back, radius=16, seed=2, sample=50)
+    planted = Digits(digits[:400]).planted(2)
     clean = digits[400:800]
     copied = np.concatenate([clean, clean[:40]])
-    assert tightened(found, copied, seed=2).sure > 0.8 * tightened(found, clean, seed=2).sure
+    sure = [
+        calibrate(planted, one.side, one.looks, np.random.default_rng(2)).cuts.sure_moved
+        for one in (Digits(copied), Digits(clean))
+    ]
+    assert sure[0] > 0.8 * sure[1]
 
 
 def test_the_same_seed_measures_the_same(digits: np.ndarray) -> None:
-    first, again, other = (
-        calibrate(digits[:200], photo_and_back, digits[200:400], radius=16, seed=seed, sample=30)
-        for seed in (5, 5, 6)
-    )
+    one = Digits(digits[:200])
+    first, again, other = (one.calibrated(seed, 30) for seed in (5, 5, 6))
     assert first == again
     assert first.as_dict() != other.as_dict()
 
 
-@given(
-    st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0, float("inf")]), min_size=1, max_size=30),
-    st.floats(0, 0.99),
-)
-def test_widest_threshold_keeps_the_share(values: list[float], share: float) -> None:
-    nearest = np.array(values)
-    threshold = widest_threshold(nearest, share)
-    if threshold > 0.0:
-        assert (nearest <= threshold).mean() <= share + 1e-9
-    if threshold < 1.0:
-        assert (nearest <= np.nextafter(threshold, 2)).mean() > share - 1e-9
-
-
 def test_bad_input_is_refused(digits: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="empty"):
-        calibrate(digits[:0], photo_and_back, digits[:5], radius=10, seed=0)
-    with pytest.raises(UsageError, match="empty"):
-        calibrate(digits[:1], photo_and_back, radius=10, seed=0)
+    with pytest.raises(UsageError, match="there are none"):
+        Digits(digits[:0]).planted(1)
     with pytest.raises(UsageError, match="not in"):
-        calibrate(digits[:5], photo_and_back, digits[5:9], radius=10, seed=0, max_false=1.0)
+        Digits(digits[:9]).calibrated(1, max_false=1.0)

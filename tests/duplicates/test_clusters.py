@@ -127,3 +127,21 @@ def test_what_remains_has_no_pair_and_order_changes_nothing(
 def hash_free(name: str) -> int:
     """A number from a name that no hash seed changes."""
     return sum(name.encode())
+
+
+def test_the_one_of_the_lowest_rank_stays_or_none() -> None:
+    pool = [("a", "0"), ("b", "0"), ("c", "0"), ("d", "0")]
+    edges = [Edge("a", "b", False, 0.3), Edge("b", "c", False, 0.1)]
+    ranked = resolve(pool, edges, keep={"a": 2.0, "b": 3.0, "c": 1.0, "d": 0.0})
+    assert [(drop.image_id, drop.because_of, drop.keeper) for drop in ranked] == [
+        ("a", "b", "c"),
+        ("b", "c", "c"),
+    ]
+    none = resolve(pool, edges, keep="none")
+    assert [(drop.image_id, drop.because_of, drop.cause, drop.keeper) for drop in none] == [
+        ("a", "b", "candidate", None),
+        ("b", "c", "candidate", None),
+        ("c", "b", "candidate", None),
+    ]
+    settled = resolve(pool, edges, frozenset("b"), keep="none")
+    assert [drop.image_id for drop in settled] == ["a", "c"]

@@ -17,7 +17,6 @@ from replicate.duplicates.hashing import (
     pack_bits,
     phash_greys,
     phash_image,
-    phash_stack,
     require_comparable,
 )
 
@@ -36,7 +35,7 @@ def digits(n: int) -> np.ndarray:
 @pytest.mark.parametrize("bits", [64, 256])
 def test_stack_is_identical_to_imagehash_on_digits(bits: int) -> None:
     pixels = digits(400)
-    hashes = phash_stack(pixels, bits).reshape(len(pixels), -1)
+    hashes = phash_greys(pixels, bits).reshape(len(pixels), -1)
     expected = [oracle(Image.fromarray(one), bits) for one in pixels]
     assert hashes.tolist() == expected
 
@@ -60,7 +59,7 @@ def test_stack_is_identical_to_imagehash_for_any_shape(
         pixels = np.full_like(pixels, pixels.flat[0])
     elif kind == "smooth":
         pixels = np.sort(np.sort(pixels, axis=1), axis=2)
-    hashes = phash_stack(pixels, bits).reshape(3, -1).tolist()
+    hashes = phash_greys(pixels, bits).reshape(3, -1).tolist()
     assert hashes == [oracle(Image.fromarray(one), bits) for one in pixels]
 
 
@@ -110,7 +109,7 @@ def test_mixed_hashes_are_refused(change: dict[str, object], named: str) -> None
 
 
 def test_unknown_length_is_refused() -> None:
-    for call in (lambda: current_info(128), lambda: phash_stack(digits(1), 63)):
+    for call in (lambda: current_info(128), lambda: phash_greys(digits(1), 63)):
         with pytest.raises(UsageError, match="is not known") as caught:
             call()
         assert caught.value.exit_code == 2

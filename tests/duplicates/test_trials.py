@@ -1,14 +1,11 @@
 """A calibration says what is found after each edit, and cuts so that no different pair is sure."""
 
-from dataclasses import replace
-
 import pytest
 from support.photos import photo_tiles
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.evidence import Evidence
-from replicate.duplicates.named_edits import EDITS
-from replicate.duplicates.trials import Trial, cuts_from, trial
+from replicate.duplicates.edits import EDITS
+from replicate.duplicates.trials import Trial, trial
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +32,6 @@ def test_figures_are_json_values(found: Trial) -> None:
     value = found.as_dict()
     assert len(value["edits"]["grey"]["recall_by_radius"]) == len(value["false_matches_by_radius"])
     assert value["edits"]["grey"]["recall"] == found.edits["grey"].recall(10)
-
-
-def test_cuts_keep_a_margin_to_the_nearest_different_pair() -> None:
-    far = Evidence(100, 0.4, 0.1, 0.2, False, "different")
-    near = Evidence(40, 0.6, 0.1, 0.08, False, "different")
-    flat = Evidence(3, 0.99, 0.1, 0.001, True, "different")
-    cuts = cuts_from([replace(near, distance256=20, ssim=0.9, moved=0.01)], [far, near, flat])
-    assert cuts.sure_bits == 30
-    assert cuts.sure_ssim == pytest.approx(0.7)
-    assert cuts.sure_moved == pytest.approx(0.06)
-    assert near.cut(cuts) != "sure" and flat.cut(cuts) != "sure"
 
 
 def test_one_image_is_too_few() -> None:

@@ -83,16 +83,16 @@ def test_cut_off_while_hashing_it_ends_the_same(pool: Pool, monkeypatch: Any) ->
     with pool.study.session() as session:
         session.execute(delete(Hash))
     calls = 0
-    real = dedup_hashes.phash_greys
+    real = dedup_hashes.frequencies
 
     def cut(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 3:
+        if calls == 25:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(dedup_hashes, "phash_greys", cut)
+    monkeypatch.setattr(dedup_hashes, "frequencies", cut)
     with pytest.raises(KeyboardInterrupt):
         dedup(pool.context())
     assert decisions(pool) == {}

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from stages.pools import make_pool
 
 from replicate.base.errors import MissingError
-from replicate.pipeline.model import DedupConfig
+from replicate.pipeline.dedup import DedupConfig
 from replicate.stages.common import Tally
 from replicate.stages.dedup import dedup
 from replicate.stages.gather_references import gather_references
@@ -69,7 +69,7 @@ def test_a_reference_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("train.npz",), "hashes alone"),
+        (("train.npy",), "does not say how"),
         (("candidates",), "cannot be named"),
         (("test", "test"), "not twice"),
     ],

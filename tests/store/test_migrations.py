@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, text
 
 from replicate.base.resources import data_dir
 from replicate.store import database, queries
-from replicate.store.tables import Batch, Candidate, ClassSearch, Hit, Payment
+from replicate.store.tables import Batch, Candidate, ClassSearch, DuplicatePair, Hit, Payment
 
 ROWS = (
     "INSERT INTO images VALUES ('a', 8, 8, 100)",
@@ -105,3 +105,15 @@ def test_classes_that_were_searched_before_are_done(engine: Engine) -> None:
         kept = session.scalars(select(Candidate)).one()
     assert done == {"cat": 1, "dog": 0}
     assert (kept.owner, kept.owner_id, kept.tags, kept.sizes) == ("ada", None, None, None)
+
+
+def test_pairs_of_before_were_not_turned_and_keep_what_was_measured(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO duplicate_pairs VALUES ('a', 'b', 'train', 4, 0.25, 'unsure')")
+        )
+    database.upgrade(engine)
+    with database.session(engine) as session:
+        (pair,) = session.scalars(select(DuplicatePair))
+    assert (pair.distance, pair.pixel_distance, pair.verdict) == (4, 0.25, "unsure")
+    assert (pair.transform, pair.distance256, pair.ssim, pair.squared32) == ("none",) + (None,) * 3

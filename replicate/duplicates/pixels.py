@@ -1,67 +1,14 @@
-"""The hash proposes, pixels decide: distances of proposed pairs, and a verdict on each.
-
-All images are prepared ones of one size, so that a distance means the same for every pair.
-"""
-
-from dataclasses import dataclass
+"""Distances of the pixels of images of one size, taken side by side."""
 
 import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.search import Pairs
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
-Verdicts = npt.NDArray[np.str_]
 
-SURE, UNSURE, DIFFERENT = "sure", "unsure", "different"
 _FLAT = 1e-6  # squared grey levels: an image that varies less is of one grey
-_CHUNK_VALUES = 1 << 21  # pixels of one side held in double precision at a time: 16 MiB
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where the pixel distance cuts pairs into sure, unsure and different.
-
-    Attributes:
-        sure: Up to this distance (that of `moved_a_little`) two images are one and the same.
-        different: Above this they are different; between the two, nobody knows.
-    """
-
-    sure: float
-    different: float
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.sure <= self.different:
-            raise UsageError(
-                f"Thresholds of {self.sure} (sure) and {self.different} (different) make no sense.",
-                "They are distances, 0 or more, and 'sure' is the smaller one.",
-            )
-
-    def verdicts(self, distance: Floats) -> Verdicts:
-        """``sure``, ``unsure`` or ``different`` for each distance."""
-        return np.where(
-            distance <= self.sure, SURE, np.where(distance <= self.different, UNSURE, DIFFERENT)
-        )
-
-
-@dataclass(frozen=True)
-class Confirmation:
-    """What pixels say about proposed pairs, in the order of the pairs.
-
-    Attributes:
-        distance: What decides: the difference that brightness, contrast and a part of a pixel do
-            not explain, as `moved_a_little` has it, in [0, 1], shape (p,).
-        squared: The plain mean squared difference, in [0, 1], shape (p,).
-        ssim: Structural similarity, in [-1, 1], shape (p,).
-        verdict: ``sure``, ``unsure`` or ``different``, shape (p,).
-    """
-
-    distance: Floats
-    squared: Floats
-    ssim: Floats
-    verdict: Verdicts
 
 
 def mean_squared(first: Pixels, second: Pixels) -> Floats:
@@ -200,31 +147,9 @@ def _window_means(values: Floats, side: int) -> Floats:
     return means
 
 
-def confirm(
-    reference: Pixels, candidates: Pixels, pairs: Pairs, thresholds: Thresholds
-) -> Confirmation:
-    """Let pixels decide about proposed pairs.
-
-    Args:
-        reference: Prepared grey images, shape (n, height, width).
-        candidates: Prepared grey images, shape (m, height, width).
-        pairs: What the hash proposes, as indices into the two.
-        thresholds: Where distances are cut.
-    """
-    distance, squared, similarity = (np.zeros(len(pairs)) for _ in range(3))
-    step = max(1, _CHUNK_VALUES // max(1, int(np.prod(reference.shape[1:]))))
-    for start in range(0, len(pairs), step):
-        part = slice(start, start + step)
-        one, two = reference[pairs.reference[part]], candidates[pairs.candidate[part]]
-        distance[part] = moved_a_little(one, two)
-        squared[part] = mean_squared(one, two)
-        similarity[part] = ssim(one, two)
-    return Confirmation(distance, squared, similarity, thresholds.verdicts(distance))
-
-
 def _check_shapes(first: Pixels, second: Pixels) -> None:
     if first.shape != second.shape or first.ndim != 3:
         raise UsageError(
             f"Images of shapes {first.shape[1:]} and {second.shape[1:]} cannot be compared.",
-            "Prepare both sets with the same steps.",
+            "Bring both to one size.",
         )

@@ -1,4 +1,4 @@
-"""Pixel distances against plain loops and library correlations, and where they are cut."""
+"""Pixel distances against plain loops and library correlations."""
 
 import numpy as np
 import pytest
@@ -7,15 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import shift, uniform_filter
 
 from replicate.base.errors import UsageError
-from replicate.duplicates.confirm import (
-    Thresholds,
-    confirm,
-    contrast_free,
-    mean_squared,
-    moved_a_little,
-    ssim,
-)
-from replicate.duplicates.search import Pairs
+from replicate.duplicates.pixels import contrast_free, mean_squared, moved_a_little, ssim
 
 
 def some_images(seed: int, n: int = 4, height: int = 8, width: int = 8) -> np.ndarray:
@@ -91,30 +83,10 @@ def test_ssim_of_equal_and_of_opposite_images() -> None:
     assert ssim(images[:, :4, :5], images[:, :4, :5]).shape == (4,)
 
 
-def test_confirm_cuts_at_the_thresholds_in_the_order_of_the_pairs() -> None:
-    reference = some_images(1, 3)
-    noisy = np.clip(reference[1].astype(int) + some_images(2, 1)[0] // 4, 0, 255)
-    candidates = np.stack([reference[2], noisy.astype(np.uint8), 255 - reference[0]])
-    pairs = Pairs(np.array([2, 0, 1]), np.array([0, 2, 1]), np.array([0, 0, 0]))
-    found = confirm(reference, candidates, pairs, Thresholds(0.001, 0.2))
-    assert found.verdict.tolist() == ["sure", "different", "unsure"]
-    assert found.distance[0] == found.squared[0] == 0.0
-    assert found.ssim[0] == pytest.approx(1.0)
-    assert found.distance[1] > 0.9
-
-
-def test_no_pairs_give_no_verdicts() -> None:
-    none = np.zeros(0, np.int64)
-    found = confirm(some_images(0), some_images(1), Pairs(none, none, none), Thresholds(0, 0))
-    assert len(found.distance) == len(found.ssim) == len(found.verdict) == 0
-
-
 def test_bad_input_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot be compared"):
         mean_squared(some_images(0), some_images(0, 4, 9, 8))
     with pytest.raises(UsageError, match="cannot be compared"):
         contrast_free(some_images(0)[0], some_images(0)[0])
-    with pytest.raises(UsageError, match="make no sense"):
-        Thresholds(0.5, 0.1)
     with pytest.raises(UsageError, match="2×2"):
         ssim(some_images(0, 1, 1, 1), some_images(0, 1, 1, 1))

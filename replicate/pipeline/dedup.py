@@ -1,0 +1,71 @@
+"""`[dedup]`: which candidates are near-duplicates, and which of them go."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from replicate.pipeline.base import Fraction, Table
+
+Keep = Literal["fewest", "first", "largest", "none"]
+
+
+class DedupConfig(Table):
+    """`[dedup]`: near-duplicates of the reference sets are removed before labelling."""
+
+    hash: Literal["phash"] = Field("phash", description="The hash that proposes pairs.")
+    bits: Literal[64, 256] = Field(64, description="Bits of the hash.")
+    radius: int = Field(10, ge=0, le=64, description="Hamming distance up to which it proposes.")
+    transforms: bool = Field(
+        False,
+        description="Also find flipped and quarter-turned images. The paper did not; signs, digits "
+        "and letters mean something else when turned.",
+    )
+    references: tuple[str, ...] = Field(
+        ("test", "train"),
+        description="The sets that must not leak in: `test` and `train` of `[original]`, and "
+        "further folders of images, tables with a column `path`, or files of hashes (`H.npz`, made "
+        "by `replicate duplicates --save-hashes`), beside this file.",
+    )
+    within: bool = Field(True, description="Also remove near-duplicates among the candidates.")
+    keep: Keep = Field(
+        "fewest",
+        description="Which of several candidates that are near-duplicates of each other, and of "
+        "none in a reference set, stays: the one of the class with the `fewest` good candidates "
+        "(the paper's rule), the `first` in its class's search results, the `largest` in pixels, "
+        "or `none`.",
+    )
+    confirm: Literal["pixels", "none"] = Field(
+        "pixels", description="Whether pixels decide about the pairs that the hash proposes."
+    )
+    threshold: Fraction | None = Field(
+        None,
+        description="Mean squared pixel difference, on the scale [0, 1], up to which a pair is "
+        "a near-duplicate. Default: calibrated on the study's own images.",
+    )
+    false_drops: Fraction = Field(
+        0.01,
+        description="The share of different images that may be dropped by mistake; the threshold "
+        "is calibrated to it on the study's own images.",
+    )
+
+    @property
+    def hash_files(self) -> tuple[str, ...]:
+        """The reference sets that are files of hashes."""
+        return tuple(name for name in self.references if name.endswith(".npz"))
+
+    @field_validator("references")
+    @classmethod
+    def _folders_or_tables(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        taken = {"original", "candidates", *(name for name in value if value.count(name) > 1)}
+        wrong = [name for name in value if name in taken]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0]!r} cannot be named, or not twice; there are test and train"
+            )
+        bare = [name for name in value if name.endswith(".npy")]
+        if bare:
+            raise ValueError(
+                f"{bare[0]!r} does not say how its hashes were made: name a file H.npz, made by "
+                "replicate duplicates --save-hashes"
+            )
+        return value
