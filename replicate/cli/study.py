@@ -157,13 +157,14 @@ def _summary(study: Study) -> dict[str, Any]:
 def _status_text(study: Study, summary: dict[str, Any]) -> str:
     lines = [f"{study.pipeline.study.name}  {study.root}"]
     if study.pipeline.sandbox is not None:
-        lines.append(
-            "Flickr and the workers are simulated."
-            if summary["simulated"]
-            else "Flickr is simulated; the workers are real."
-        )
+        source = study.pipeline.gather.source == "flickr"
+        simulated = ["Flickr"] * source + ["the workers"] * summary["simulated"]
+        if simulated:
+            verb = "is" if simulated == ["Flickr"] else "are"
+            lines.append(f"{' and '.join(simulated)} {verb} simulated.".capitalize())
     for name, counts in summary["stages"].items():
-        failed = f", {sum(counts['failed'].values())} failed" if counts["failed"] else ""
+        why = ", ".join(f"{reason} {n}" for reason, n in counts["failed"].items())
+        failed = f", {sum(counts['failed'].values())} failed ({why})" if why else ""
         shown = f"{counts['done']} done{failed}" if counts["done"] or failed else "-"
         lines.append(f"  {name:8} {shown}")
         if name == "collect" and summary["workers"]["flagged"]:

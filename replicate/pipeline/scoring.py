@@ -38,8 +38,9 @@ class ScoreConfig(Table):
     )
     restrict: bool = Field(
         False,
-        description="Let only outputs of the study's own classes compete, for studies of some of "
-        "the models' classes.",
+        description="Let only outputs of a set's own classes compete, for studies of some of the "
+        "models' classes. A set that has only some of the original's classes is then compared with "
+        "the original's images of these, scored in the same way.",
     )
     class_names: str | dict[str, str] | None = Field(
         None,

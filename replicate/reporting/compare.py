@@ -25,6 +25,7 @@ def compare(
     *,
     resamples: int = 2000,
     level: float = 0.95,
+    parts: Mapping[str, ScoredSet] | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare each set with the original, on the models that were scored on both.
 
@@ -35,13 +36,19 @@ def compare(
         seed: The study's seed; sets are resampled independently of each other.
         resamples: Bootstrap resamples.
         level: Confidence level, in (0, 1).
+        parts: By the name of a set: right answers on the part of the original that it is compared
+            with, where it has only some of the classes.
 
     Raises:
         UsageError: A set shares no model with the original, or has no images.
     """
     drawn: dict[str, Resamples] = {}
+    own = parts or {}
     return tuple(
-        _compare_one(original, other, models, seed, drawn, resamples, level) for other in others
+        _compare_one(
+            own.get(other.info.name, original), other, models, seed, drawn, resamples, level
+        )
+        for other in others
     )
 
 

@@ -54,6 +54,8 @@ class SetInfo:
         expect: For a control: what its gap should be and why.
         per_class: Images by class id.
         filled: Images that fill a gap of another frequency bin.
+        restricted: How many classes competed, and what part of the original it is compared with,
+            where it has only some of the original's; None where it has all.
     """
 
     name: str
@@ -68,6 +70,7 @@ class SetInfo:
     expect: str = ""
     per_class: Mapping[str, int] = field(default_factory=dict)
     filled: int = 0
+    restricted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,29 @@ class RunRow:
 
 
 @dataclass(frozen=True)
+class ModelRow:
+    """How a model was scored.
+
+    Attributes:
+        name: Its name.
+        preprocessing: The name of all that turns a file into its input.
+        precision: Number format, and what else was asked of the arithmetic.
+        weights: The digest of its weights; empty where there are none to see.
+        parameters: How many parameters it has; None if not known.
+        licence: Its licence, if its card says so.
+        link: A page about it; empty if none is known.
+    """
+
+    name: str
+    preprocessing: str
+    precision: str
+    weights: str = ""
+    parameters: int | None = None
+    licence: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
 class BatchRow:
     """HITs that were published together: where they went, who worked there, what was agreed to.
 
@@ -322,6 +348,7 @@ class Provenance:
         versions: Versions of the software, by name.
         runs: The runs of the stages.
         batches: The batches of HITs that the votes came from.
+        models: How each model was scored.
     """
 
     pipeline: str
@@ -334,6 +361,7 @@ class Provenance:
     versions: Mapping[str, str]
     runs: tuple[RunRow, ...]
     batches: tuple[BatchRow, ...] = ()
+    models: tuple[ModelRow, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HALF, WHOLE = 5.3, 10.8
 EDGES = np.linspace(0, 1, 11)
-LONGEST_NAME = 26  # characters of a model's name beside the lines of its places
+LONGEST_NAME = 24  # characters of a model's name beside the lines of its places
 RANKED = 40
 
 
@@ -218,7 +218,7 @@ def short_names(names: Sequence[str]) -> list[str]:
     >>> short_names(["small:mlp", "small:cnn"]), short_names(["small:mlp", "timm:vit"])
     (['mlp', 'cnn'], ['small:mlp', 'timm:vit'])
     >>> short_names(["timm:vit_base_patch16_clip_224.openai_ft_in12k_in1k"])
-    ['vit_base_patc…t_in12k_in1k']
+    ['vit_base_pat…_in12k_in1k']
     """
     schemes = {name.partition(":")[0] for name in names if ":" in name}
     shared = len(schemes) == 1 and all(":" in name for name in names)
@@ -232,7 +232,7 @@ def short_names(names: Sequence[str]) -> list[str]:
 
 def _label_room(labels: Sequence[str]) -> float:
     """Inches that hold the longest of the labels."""
-    return 0.35 + 0.066 * max(len(label) for label in labels)
+    return 0.35 + 0.072 * max(len(label) for label in labels)
 
 
 def gap_figure(data: ReportData) -> Figure:

@@ -71,11 +71,20 @@ def render(data: ReportData, figures: Mapping[str, Figure]) -> str:
         primary=primary(data),
         pool=next((item for item in data.frequencies if item.role == "pool"), None),
         resolved=_resolved(data),
+        left_out=_left_out(data),
         families=family_styles(s.model.family for item in data.comparisons for s in item.scores),
         scales=SCALES,
         kinds=KINDS,
         level=f"{100 * data.level:g}",
     )
+
+
+def _left_out(data: ReportData) -> list[tuple[str, str, list[str]]]:
+    """Models that could not be compared: model, reason, the sets concerned."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in data.exclusions:
+        found.setdefault((item.model, item.reason), []).append(item.set_name)
+    return [(model, reason, sets) for (model, reason), sets in found.items()]
 
 
 def write_report(data: ReportData, out_dir: Path, key: str = "") -> ReportFiles:

@@ -16,7 +16,7 @@ def all_tables(data: ReportData) -> dict[str, str]:
     """Every table as CSV text, by name.
 
     The names are ``accuracy``, ``sets``, ``lines``, ``ranks``, ``inversions``, ``frequencies``,
-    ``heldout``, ``workers``, ``rules``, ``funnel``, ``classes``, ``runs``.
+    ``heldout``, ``workers``, ``rules``, ``funnel``, ``classes``, ``models``, ``runs``.
     """
     return {
         "accuracy": _csv(_ACCURACY, _accuracy(data)),
@@ -30,6 +30,7 @@ def all_tables(data: ReportData) -> dict[str, str]:
         "rules": _csv(("rule", "value", "workers", "judged", "flagged"), _rules(data)),
         "funnel": _csv(("step", "left", "lost", "reason"), _funnel(data)),
         "classes": _csv(("set", "class_id", "class", "images"), _classes(data)),
+        "models": _csv(_MODELS, _models(data)),
         "runs": _csv(_RUNS, _runs(data)),
     }
 
@@ -96,6 +97,18 @@ def _accuracy(data: ReportData) -> Iterable[Row]:
                 score.rank_original,
                 score.rank_new,
             )
+
+
+_MODELS = ("model", "preprocessing", "precision", "parameters", "weights", "licence", "link")
+
+
+def _models(data: ReportData) -> Iterable[Row]:
+    for row in data.provenance.models:
+        parameters = "" if row.parameters is None else row.parameters
+        yield (
+            row.name, row.preprocessing, row.precision, parameters, row.weights, row.licence,
+            row.link,
+        )  # fmt: skip
 
 
 _SETS = (

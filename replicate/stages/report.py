@@ -41,7 +41,7 @@ from replicate.stages.report_material import (
     samples,
 )
 from replicate.stages.report_scores import Scores, read_scores, score_rows
-from replicate.stages.score_sets import ORIGINAL, SetToScore, sets_to_score
+from replicate.stages.score_sets import ORIGINAL, SetsToScore, SetToScore, sets_to_score
 from replicate.store.queries import (
     Member,
     frequencies,
@@ -74,7 +74,7 @@ class _Stored:
         predictions_digest: The digest of all predictions.
     """
 
-    sets: tuple[SetToScore, ...]
+    sets: SetsToScore
     infos: dict[str, SetInfo]
     votes: Votes
     heldouts: dict[str, HeldoutDifference]
@@ -123,22 +123,23 @@ def report(context: Context) -> Tally:
 
 
 def _stored(session: Session, study: Study) -> _Stored:
-    sets = sets_to_score(session, study).sets
+    sets = sets_to_score(session, study)
     votes = {Member(f.image_id, f.class_id): f for f in frequencies(session)}
-    scores = score_rows(session, study, sets)
+    scores = score_rows(session, study, sets.all)
     if not scores.on(ORIGINAL):
         raise MissingError(
             "No model has been scored on the original yet.", "Run first: replicate score"
         )
     expected = {control.name: control.expect for control in study.pipeline.control}
     infos, heldouts = {}, {}
-    for each in sets:
+    for each in sets.all:
         row = newest_revision(session, each.name) if each.role == "new" else None
-        infos[each.name] = _info(session, each, row, expected, scores)
+        restricted = len(each.classes) if each.name in sets.subsets else None
+        infos[each.name] = _info(session, each, row, expected, scores, restricted)
         held = heldout(row, study.pipeline.report.level)
         if held is not None:
             heldouts[each.name] = held
-    drawn = [each.members for each in sets if each.role == "new"]
+    drawn = [each.members for each in sets.sets if each.role == "new"]
     return _Stored(
         sets,
         infos,
@@ -159,6 +160,7 @@ def _info(
     row: TestSet | None,
     expected: dict[str, str],
     scores: Scores,
+    restricted: int | None,
 ) -> SetInfo:
     filled = 0
     if row is not None:
@@ -181,6 +183,7 @@ def _info(
         expect=expected.get(each.name, ""),
         per_class=dict(Counter(member.class_id for member in each.members)),
         filled=filled,
+        restricted=restricted,
     )
 
 
@@ -201,7 +204,7 @@ def _parameters(values: dict[str, Any]) -> dict[str, str]:
 
 def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
     study, config = context.study, context.study.pipeline.report
-    original, *others = read_scores(study, stored.sets, stored.infos, stored.scores)
+    (original, *others), parts = read_scores(study, stored.sets, stored.infos, stored.scores)
     comparisons = compare(
         original,
         sorted(others, key=lambda scored: scored.info.role == "control"),
@@ -209,6 +212,7 @@ def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
         study.seed,
         resamples=config.resamples,
         level=config.level,
+        parts=parts,
     )
     sandbox = study.pipeline.sandbox is not None
     return ReportData(
@@ -238,13 +242,14 @@ def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
             versions=library_versions(),
             runs=run_rows(session, context.run_id),
             batches=batch_rows(session),
+            models=stored.scores.rows,
         ),
     )
 
 
 def _groups(stored: _Stored) -> list[tuple[str, Any, tuple[Member, ...]]]:
     groups: list[tuple[str, Any, tuple[Member, ...]]] = []
-    for each in stored.sets:
+    for each in stored.sets.sets:
         if each.role == "original":
             groups.append((each.name, "original", each.members))
             groups.append(("candidates", "pool", tuple(stored.pool)))

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
-from replicate.reporting.data import Exclusion, ModelInfo, ScoredSet, SetInfo
-from replicate.stages.score_sets import SetToScore, zoo_of
+from replicate.reporting.data import Exclusion, ModelInfo, ModelRow, ScoredSet, SetInfo
+from replicate.stages.score_sets import SetsToScore, SetToScore, zoo_of
 from replicate.store.tables import Model, Prediction
 from replicate.study import Study
 from replicate.zoo.classmaps import ClassMap
@@ -29,6 +29,7 @@ class Scores:
         models: The models, by name.
         paths: By (model, set): the file of the predictions, below the study folder.
         digests: By (model, set): the digest of the predicted classes.
+        rows: How each model that was scored anywhere was scored.
         exclusions: What is missing, and why.
         exploratory: The sets of which some predictions were made before they were frozen.
     """
@@ -36,6 +37,7 @@ class Scores:
     models: Mapping[str, ModelInfo]
     paths: Mapping[tuple[str, str], str]
     digests: Mapping[tuple[str, str], str]
+    rows: tuple[ModelRow, ...]
     exclusions: tuple[Exclusion, ...]
     exploratory: tuple[str, ...]
 
@@ -56,15 +58,15 @@ def score_rows(session: Session, study: Study, sets: Sequence[SetToScore]) -> Sc
     known = {row.name: row for row in session.scalars(select(Model))}
     others = _others_in(known, zoo.others)
     found = _current(session, study, known)
-    models, paths, digests = {}, {}, {}
+    models, paths, digests, shown = {}, {}, {}, {}
     exclusions: list[Exclusion] = []
     exploratory = set()
     families = {spec.name: spec.family for spec in zoo.small} | dict.fromkeys(others, "")
     for name, family in families.items():
         model = known.get(name)
         card = model.card if model is not None else {}
-        shown = family or (model.family if model is not None else name.partition(":")[0])
-        models[name] = ModelInfo(name, shown, card.get("parameters"))
+        known_as = family or (model.family if model is not None else name.partition(":")[0])
+        models[name] = ModelInfo(name, known_as, card.get("parameters"))
         for each in sets:
             row = found.get((name, each.name, each.digest))
             if row is None or row.status != "ok" or row.path is None:
@@ -72,10 +74,31 @@ def score_rows(session: Session, study: Study, sets: Sequence[SetToScore]) -> Sc
                 exclusions.append(Exclusion(name, each.name, reason))
                 continue
             paths[name, each.name] = row.path
+            shown[name] = _row(name, card, row)
             digests[name, each.name] = row.predictions_digest or ""
             if row.exploratory:
                 exploratory.add(each.name)
-    return Scores(models, paths, digests, tuple(exclusions), tuple(sorted(exploratory)))
+    return Scores(
+        models,
+        paths,
+        digests,
+        tuple(shown.values()),
+        tuple(exclusions),
+        tuple(sorted(exploratory)),
+    )
+
+
+def _row(name: str, card: Mapping[str, Any], row: Prediction) -> ModelRow:
+    link = str(card.get("origin_url") or "")
+    return ModelRow(
+        name,
+        row.preprocessing,
+        row.precision,
+        row.weights_digest or "",
+        card.get("parameters"),
+        str(card.get("license") or ""),
+        link if link.startswith(("https://", "http://")) else "",
+    )
 
 
 def _others_in(known: Mapping[str, Model], patterns: Sequence[str]) -> list[str]:
@@ -128,8 +151,8 @@ def _is_current(study: Study, model: Model, row: Prediction) -> bool:
 
 
 def read_scores(
-    study: Study, sets: Sequence[SetToScore], infos: Mapping[str, SetInfo], scores: Scores
-) -> list[ScoredSet]:
+    study: Study, sets: SetsToScore, infos: Mapping[str, SetInfo], scores: Scores
+) -> tuple[list[ScoredSet], dict[str, ScoredSet]]:
     """The right answers of the models on each set that any model was scored on.
 
     Args:
@@ -138,27 +161,41 @@ def read_scores(
         infos: What the report says of each, by name.
         scores: Which predictions there are.
 
+    Returns:
+        The sets, the original first; and by the name of a set, its part of the original, where
+        that is what it is compared with.
+
     Raises:
         MissingError: A file of predictions is gone or damaged.
     """
-    classes = ClassMap(tuple(item.class_id for item in study.classes))
-    original = set(scores.on(sets[0].name))
-    scored = []
-    for each in sets:
-        names = [name for name in scores.on(each.name) if name in original]
+    scored, parts = [], {}
+    for each in sets.sets:
+        reference = sets.original_of(each.name)
+        shared = set(scores.on(reference.name))
+        names = [name for name in scores.on(each.name) if name in shared]
         if not names:
             continue
-        class_ids = tuple(member.class_id for member in each.members)
-        labels = classes.labels(class_ids, each.name)
-        right = np.stack(
-            [
-                _top(study, scores.paths[name, each.name], each, len(labels)) == labels
-                for name in names
-            ],
-            axis=1,
-        )
-        scored.append(ScoredSet(infos[each.name], tuple(names), right, class_ids))
-    return scored
+        scored.append(_read_set(study, each, names, infos, scores))
+        if reference is not sets.sets[0]:
+            parts[each.name] = _read_set(study, reference, names, infos, scores)
+    return scored, parts
+
+
+def _read_set(
+    study: Study,
+    each: SetToScore,
+    names: Sequence[str],
+    infos: Mapping[str, SetInfo],
+    scores: Scores,
+) -> ScoredSet:
+    classes = ClassMap(tuple(item.class_id for item in study.classes))
+    class_ids = tuple(member.class_id for member in each.members)
+    labels = classes.labels(class_ids, each.name)
+    right = np.stack(
+        [_top(study, scores.paths[name, each.name], each, len(labels)) == labels for name in names],
+        axis=1,
+    )
+    return ScoredSet(infos[each.name], tuple(names), right, class_ids)
 
 
 def _top(study: Study, path: str, each: SetToScore, n: int) -> npt.NDArray[np.integer[Any]]:

@@ -23,6 +23,12 @@ def score(context: Context) -> Tally:
     with study.session() as session:
         sets = sets_to_score(session, study)
     refuse_unfrozen(sets, context.options.exploratory)
+    if sets.subsets and zoo.small:
+        raise UsageError(
+            f"[score] restrict: the set {next(iter(sets.subsets))!r} lacks some of the original's"
+            " classes, and models of the scheme small: always choose among all.",
+            "Leave restrict out, or score such sets in a study without small: models.",
+        )
     others: list[str] = []
     if zoo.others:
         # Late: a study of small models alone does not load what the other schemes need.

@@ -47,7 +47,7 @@ def score_others(context: Context, sets: SetsToScore, names: Sequence[str], tall
     found = ways(context.study, names)
     _enter(context.study, names)
     work = _Work(context, tally)
-    for each in sets.sets:
+    for each in sets.all:
         for way in found:
             work.score(each, way)
     tally.notes += work.failures()
@@ -136,15 +136,16 @@ class _Work:
             )
 
     def _job(self, target: SetToScore, way: Way, retry: bool) -> Job:
+        config = self.study.pipeline.score
+        competing = target.classes if config.restrict else {c.class_id for c in self.study.classes}
         images = StoredSet(
             target.name,
             self._items(target),
             tuple(member.class_id for member in target.members),
-            tuple(item.class_id for item in self.study.classes),
+            tuple(item.class_id for item in self.study.classes if item.class_id in competing),
             target.blobs,
             self.study.prepared,
         )
-        config = self.study.pipeline.score
         return Job(
             way.models,
             images,
@@ -164,7 +165,7 @@ class _Work:
         if target.role == "new":
             return tuple(member.image_id for member in target.members)
         with self.study.session() as session:
-            names = set_names(session, target.name)
+            names = set_names(session, ORIGINAL if target.role == "original" else target.name)
         return tuple(names[member] for member in target.members)
 
     def _say(self, target: SetToScore) -> Any:

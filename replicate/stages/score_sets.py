@@ -4,7 +4,8 @@ Every set is scored as it was prepared: originals, controls and candidates went 
 transformations, and models are trained on a train set that did so too.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -54,6 +55,11 @@ class SetToScore:
         """The digest of the ordered bytes that are scored."""
         return digest_value(list(self.blobs))
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes that its images have."""
+        return frozenset(member.class_id for member in self.members)
+
 
 @dataclass(frozen=True)
 class SetsToScore:
@@ -63,11 +69,23 @@ class SetsToScore:
         train: The train set; None if no model is trained on it.
         sets: The original first, then the controls, then the drawn test sets.
         missing: Test sets of the pipeline that were never drawn.
+        subsets: With ``[score] restrict``, by the name of a set that lacks some of the original's
+            classes: the original's images of the classes that it has.
     """
 
     train: SetToScore | None
     sets: tuple[SetToScore, ...]
     missing: tuple[str, ...]
+    subsets: Mapping[str, SetToScore] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[SetToScore, ...]:
+        """The sets, and what some of them are compared with instead of the whole original."""
+        return (*self.sets, *{each.name: each for each in self.subsets.values()}.values())
+
+    def original_of(self, name: str) -> SetToScore:
+        """What a set is compared with."""
+        return self.subsets.get(name, self.sets[0])
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,28 @@ def sets_to_score(session: Session, study: Study) -> SetsToScore:
     drawn, missing = _drawn(session, study, {image: ids[0] for image, ids in all_ids.items()})
     if not drawn:
         raise MissingError("No test set has been drawn yet.", "Run first: replicate sample")
-    return SetsToScore(train, (*sets, *drawn), missing)
+    every = (*sets, *drawn)
+    subsets = _subsets(every) if study.pipeline.score.restrict else {}
+    return SetsToScore(train, every, missing, subsets)
+
+
+def _subsets(sets: tuple[SetToScore, ...]) -> dict[str, SetToScore]:
+    original, *others = sets
+    found = {}
+    for each in others:
+        classes = original.classes & each.classes
+        if classes == original.classes:
+            continue
+        kept = [at for at, member in enumerate(original.members) if member.class_id in classes]
+        members = tuple(original.members[at] for at in kept)
+        found[each.name] = SetToScore(
+            f"{ORIGINAL}@{digest_value(sorted(classes))[:12]}",
+            "original",
+            members_digest(list(members)),
+            members,
+            tuple(original.blobs[at] for at in kept),
+        )
+    return found
 
 
 def _train_set(session: Session, study: Study, prepared: dict[str, str]) -> SetToScore:

@@ -3,14 +3,16 @@
 import hashlib
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 from sqlalchemy import select
 from stages.scoring import context_of, draw, make_study
 from support import digit_models
-from support.digit_models import write_onnx
+from support.digit_models import VIEW, write_onnx
 
 from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.stages import score_others
@@ -19,9 +21,8 @@ from replicate.stages.report_scores import read_scores, score_rows
 from replicate.stages.score import score
 from replicate.stages.score_sets import sets_to_score
 from replicate.store.queries import predictions_digest, set_names
-from replicate.store.tables import Model, Prediction
+from replicate.store.tables import Model, Prediction, SetImage
 from replicate.study import Study, open_study
-from replicate.zoo import prediction_files, scoring, scoring_job
 from replicate.zoo.pixels import reference_rgb
 from replicate.zoo.prediction_files import read
 from replicate.zoo.schemes import ModelOptions, open_model
@@ -245,12 +246,40 @@ def test_outputs_are_read_by_ids_names_and_class_maps(tmp_path):
     (study.root / "mixed.csv").write_text(f"output,class\n{pairs}")
     assert tally_of(study).done == 9
     with study.session() as session:
-        sets = sets_to_score(session, study).sets
-        found = score_rows(session, study, sets)
-    infos = dict.fromkeys(each.name for each in sets)
-    for one in read_scores(study, sets, infos, found):
+        sets = sets_to_score(session, study)
+        found = score_rows(session, study, sets.all)
+    infos = dict.fromkeys(each.name for each in sets.all)
+    for one in read_scores(study, sets, infos, found)[0]:
         assert one.correct.mean() > 0.8
         assert len({tuple(column) for column in one.correct.T.tolist()}) == 1
+
+
+def test_a_set_of_some_classes_is_compared_with_these_of_the_original(tmp_path):
+    study = others_study(tmp_path / "study", (GOOD, WORSE), "restrict = true")
+    with study.session() as session:
+        for row in session.scalars(select(SetImage).where(SetImage.set_name == "test-rest")):
+            row.status = "ok" if row.class_id in "14" else "failed"
+    assert tally_of(study).done == 8
+    parts = {row.set_name: row for row in rows(study) if row.model == WORSE}
+    part = next(name for name in parts if name.startswith("original@"))
+    assert (parts["original"].n, parts[part].n, parts["test-rest"].n) == (120, 24, 10)
+    # Of all outputs, those of 1 and 4 alone compete.
+    model = open_model(WORSE)
+    with study.session() as session:
+        target = sets_to_score(session, study).subsets["test-rest"]
+    views = np.stack([cut(reference_rgb(study.prepared.get(b)), VIEW) for b in target.blobs])
+    scores = model.module(standardised(views, (0.0,) * 3, (1.0,) * 3))[:, [1, 4]]
+    best = [("1", "4")[i] for i in scores.argmax(dim=1).tolist()]
+    right = sum(a == m.class_id for a, m in zip(best, target.members, strict=True))
+    assert parts[part].correct == right > parts["original"].correct * 24 / 120
+    assert report(context_of(study)).tally.details["left_out"] == []
+    lines = (study.report_dir / "tables" / "accuracy.csv").read_text().splitlines()
+    assert [f",{right},24," in line for line in lines if WORSE in line] == [False, True]
+    assert "2 classes" in (study.report_dir / "report.html").read_text()
+    assert tally_of(study).skipped == 8
+    study = changed(study.root, "", (f'"{GOOD}"', f'"{GOOD}", "{SMALL}"'))
+    with pytest.raises(UsageError, match="restrict"):
+        tally_of(study)
 
 
 def test_another_class_map_is_another_reading_and_the_old_is_forgotten(tmp_path):
@@ -352,8 +381,7 @@ def _killed_after(study, written):
 
             return done
 
-        scoring_job._write_part = then_die(scoring_job._write_part)
-        scoring_job.write = then_die(prediction_files.write)
+        Path.replace = then_die(Path.replace)  # every file that appears whole
         score_others._store = then_die(score_others._store)
         try:
             score(context_of(open_study(study.root)))
@@ -371,7 +399,8 @@ def whole(tmp_path_factory):
 
 @pytest.mark.parametrize("written", [1, 3, 5, 7, 9, 14, 20, 26])
 def test_killed_and_carried_on_ends_in_the_same_files(whole, tmp_path, monkeypatch, written):
-    monkeypatch.setattr(scoring, "usable_threads", lambda: 1)  # threads do not outlive a fork
+    torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # threads outlive no fork
     study = others_study(tmp_path / "study", (GOOD, WORSE, ONNX))
     process = _killed_after(study, written)
     assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
