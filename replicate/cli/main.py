@@ -66,6 +66,7 @@ COMMANDS = {
         "takedown",
         "Take images out of a study; look at reported ones.",
     ),
+    "shifts": ("replicate.cli.shifts", "shifts", "Generate shifted sets: corruptions, attacks."),
     "features": ("replicate.cli.features", "features", "What models make of images."),
     "transfer": ("replicate.cli.features", "transfer", "Linear probes on frozen features."),
     "train": ("replicate.cli.train", "train", "A testbed of small models on a folder."),

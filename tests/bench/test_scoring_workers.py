@@ -19,11 +19,11 @@ from replicate.zoo.image_sets import folder_set
 from replicate.zoo.scoring_job import Job, run_job
 
 MODEL = "py:support.heavy_model:build"
-N = 600
+N = 240
 
 
 def _job(photos, output):
-    return Job((MODEL,), folder_set(photos, "set"), output, most_images=50)
+    return Job((MODEL,), folder_set(photos, "set"), output, most_images=20)
 
 
 def _digest(output):

@@ -126,6 +126,9 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                  more[1:] or "fp32", "--output", f"predictions{more}",
                  "--queue", "queue")  # fmt: skip
         assert replicate("score", "folder", *words, cwd=folder).code == 0
+    frames = sorted(p.relative_to(folder / "pictures") for p in folder.glob("pictures/*/*.jpg"))
+    rows = [f"{item.as_posix()},{place // 6},{place}" for place, item in enumerate(frames)]
+    (folder / "frames.csv").write_text("\n".join(["item,video,frame", *rows]))
     write_photos(folder)
     for name in ("original", "new"):
         np.save(folder / f"{name}.npy", stream(1, name).normal(size=(40, 3)))
