@@ -11,8 +11,8 @@ from replicate.zoo.embedding import embedder
 from replicate.zoo.feature_files import read_features
 from replicate.zoo.image_sets import ImageSet
 from replicate.zoo.loaded import LoadedModel
+from replicate.zoo.machine import prepare_torch, usable_threads
 from replicate.zoo.prediction_files import Key, path_of
-from replicate.zoo.scoring import usable_threads
 from replicate.zoo.tensors import standardised
 from replicate.zoo.view_cache import cut_views, remove_leftovers
 
@@ -67,7 +67,7 @@ def _embedded(
 ) -> npt.NDArray[np.float32]:
     import torch
 
-    torch.set_num_threads(usable_threads())
+    prepare_torch()
     mean, std = model.description.mean, model.description.std
     parts = []
     try:

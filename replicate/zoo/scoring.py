@@ -1,6 +1,5 @@
 """One model over cached views: batches, number formats, memory that runs out. Torch comes late."""
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import ItemError, UsageError
-from replicate.base.resources import usable_cores
 from replicate.zoo.loaded import LoadedModel
+from replicate.zoo.machine import prepare_torch
 from replicate.zoo.output_maps import OutputMap
 from replicate.zoo.prediction_files import Scored
 from replicate.zoo.tensors import standardised
@@ -67,16 +66,6 @@ class Arithmetic:
     def kept_as(self) -> str:
         """The name, and whether all scores are kept."""
         return self.name + "+logits" * self.logits
-
-
-def usable_threads() -> int:
-    """Threads for torch: one fewer than there are cores, for something else uses the rest.
-
-    OMP_NUM_THREADS says fewer, where several workers share a machine.
-    """
-    most = max(1, usable_cores() - 1)
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(most, int(asked)) if asked.isdecimal() and int(asked) else most
 
 
 @dataclass
@@ -191,7 +180,7 @@ def runner(model: LoadedModel, outputs: OutputMap, how: Arithmetic) -> Runner:
     # TF32 is another format: off unless asked for.
     torch.backends.cuda.matmul.allow_tf32 = how.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = how.precision == "tf32"
-    torch.set_num_threads(usable_threads())
+    prepare_torch()
     try:
         module = model.module.to(how.device)
     except (RuntimeError, AssertionError) as error:

@@ -21,12 +21,13 @@ from replicate.base.files import read_json, write_json
 from replicate.zoo.image_sets import Images
 from replicate.zoo.leases import LIFETIME, lease
 from replicate.zoo.loaded import LoadedModel
+from replicate.zoo.machine import give_back_memory, usable_threads
 from replicate.zoo.output_maps import OutputMap, output_map
 from replicate.zoo.pixels import DECODER
 from replicate.zoo.prediction_files import Key, Scored, path_of, write
 from replicate.zoo.scheme_predictions import is_published
 from replicate.zoo.schemes import ModelOptions, open_model
-from replicate.zoo.scoring import Arithmetic, runner, usable_threads
+from replicate.zoo.scoring import Arithmetic, runner
 from replicate.zoo.scoring_memory import Identity, Memory, identity
 from replicate.zoo.scoring_parts import read_part, write_part
 from replicate.zoo.view_cache import cut_views, remove_leftovers, shard_length
@@ -219,6 +220,7 @@ class Work:
         bytes_held = sum(4 * each.ready[0].parameters for each in models if each.ready)
         if len(models) > 1 and bytes_held > self.hold:
             model.ready = None
+            give_back_memory()
 
     def _there(self, model: Model, shard: range) -> bool:
         """Whether a unit is done, by another worker if there are others."""
@@ -283,6 +285,8 @@ class Work:
         path, key = self._write(model, parts[0].joined(parts[1:]), failed)
         self.memory.remember(model.unit, path, key)
         shutil.rmtree(folder, ignore_errors=True)
+        for left in (self.job.work / "leases").glob(f"{model.unit}.*.lease"):
+            left.unlink(missing_ok=True)  # a lost worker's, of a unit that it had done
         return Outcome(model.name, path, done=model.done)
 
     def _write(self, model: Model, scored: Scored, failed: Mapping[int, str]) -> tuple[Path, Key]:

@@ -14,10 +14,10 @@ from PIL import Image
 from support.photos import imagenet_photos
 
 from replicate.zoo.image_sets import folder_set
+from replicate.zoo.machine import usable_threads
 from replicate.zoo.pixels import reference_rgb
 from replicate.zoo.prediction_files import read
 from replicate.zoo.schemes import open_model
-from replicate.zoo.scoring import usable_threads
 from replicate.zoo.scoring_job import Job, run_job
 from replicate.zoo.tensors import standardised
 from replicate.zoo.views import cut
