@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from replicate.zoo.controls import Changed
     from replicate.zoo.scoring_job import Job, Outcome
 
-# What photographs go through before workers see them: the display copy's size and quality.
-REENCODED = ("longer-500@1", "jpeg-q90@1")
-
 
 def control_jobs(job: "Job", controls: Sequence[str]) -> "list[Job]":
     """The jobs of the controls that are asked for.
@@ -25,23 +22,15 @@ def control_jobs(job: "Job", controls: Sequence[str]) -> "list[Job]":
     Raises:
         UsageError: There is no such transformation, or no model that could see its images.
     """
-    from replicate.sources.prepare import find, prepare
+    from replicate.sources.prepare import prepare
+    from replicate.sources.reencoding import control_steps
     from replicate.zoo.controls import Changed
     from replicate.zoo.scheme_predictions import is_published
 
     jobs = []
     models = tuple(name for name in job.models if not is_published(name))
     for text in dict.fromkeys(controls):
-        steps = REENCODED if text == "reencoded" else tuple(x.strip() for x in text.split(","))
-        for step in steps:
-            try:
-                find(step)
-            except UsageError as error:
-                raise UsageError(
-                    f"There is no control {text!r}: {error.message}",
-                    f"Say --control reencoded ({', '.join(REENCODED)}). {error.hint}",
-                ) from error
-        label = text if text == "reencoded" else "+".join(steps)
+        label, steps = control_steps(text)
         changed = Changed(job.images, label, steps, partial(prepare, steps=steps))
         jobs.append(replace(job, images=changed, models=models))
     if jobs and not models:

@@ -307,6 +307,8 @@ class Pipeline(Table):
             {item.name for item in self.sample} | {item.name for item in self.control}
         )
         both = {item.name for item in self.sample} & {item.name for item in self.control}
+        made = {f"original-{text}" for text in self.score.controls}
+        both |= made & ({item.name for item in self.sample} | {item.name for item in self.control})
         if taken | both:
             raise ValueError(f"names taken twice: {', '.join(sorted(taken | both))}")
         return self

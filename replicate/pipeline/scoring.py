@@ -30,6 +30,12 @@ class ScoreConfig(Table):
     compile: bool = Field(False, description="Compile models with torch.compile.")
     logits: bool = Field(False, description="Keep all scores, not the best five alone.")
     cache: float = Field(4.0, gt=0, description="GiB of views on disk at a time.")
+    controls: tuple[str, ...] = Field(
+        (),
+        description="Further controls: the original put through something else before it is "
+        "scored: `reencoded` (the size, format and quality of the copies that workers see), or "
+        "transformations of [prepare], such as `jpeg-q75@1` or `shorter-256@1,jpeg-q95@1`.",
+    )
     class_map: str | dict[str, str] | None = Field(
         None,
         description="What the models' outputs mean, where they are neither ids nor names of this "

@@ -131,6 +131,12 @@ def _stored(session: Session, study: Study) -> _Stored:
             "No model has been scored on the original yet.", "Run first: replicate score"
         )
     expected = {control.name: control.expect for control in study.pipeline.control}
+    expected |= {
+        each.name: f"The original's images after {', '.join(each.steps)}: what that alone does to "
+        "accuracies. A drop on a new set is to be seen beside it."
+        for each in sets.sets
+        if each.steps
+    }
     infos, heldouts = {}, {}
     for each in sets.all:
         row = newest_revision(session, each.name) if each.role == "new" else None

@@ -68,6 +68,8 @@ def score_rows(session: Session, study: Study, sets: Sequence[SetToScore]) -> Sc
         known_as = family or (model.family if model is not None else name.partition(":")[0])
         models[name] = ModelInfo(name, known_as, card.get("parameters"))
         for each in sets:
+            if each.steps and name.startswith("predictions:"):
+                continue  # no model that could see other bytes
             row = found.get((name, each.name, each.digest))
             if row is None or row.status != "ok" or row.path is None:
                 reason = (row.reason if row else model.reason if model else None) or "not_scored"

@@ -8,27 +8,34 @@ this stage alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from replicate.base.errors import MissingError, UsageError
+from replicate.sources.prepare import prepare
 from replicate.stages.common import Context, Tally
 from replicate.stages.score_options import Way, arithmetic, kept_as, ways
 from replicate.stages.score_sets import ORIGINAL, SetsToScore, SetToScore
+from replicate.stages.score_store import (
+    enter,
+    fail_model,
+    failed_row,
+    scored_row,
+    store,
+    store_model,
+)
 from replicate.store.queries import set_names
 from replicate.store.tables import Model, Prediction
-from replicate.study import Study
+from replicate.zoo.controls import Changed
 from replicate.zoo.doubts import doubt
-from replicate.zoo.image_sets import StoredSet
+from replicate.zoo.image_sets import Images, StoredSet
 from replicate.zoo.prediction_files import PredictionFile, read
-from replicate.zoo.published_scoring import WAY
 from replicate.zoo.scheme_predictions import is_published
 from replicate.zoo.scoring_job import Job, Outcome, run_job
 
 NOT_HERE = "not_here"
-WAITING = "waiting"
 
 
 def score_others(context: Context, sets: SetsToScore, names: Sequence[str], tally: Tally) -> None:
@@ -45,31 +52,12 @@ def score_others(context: Context, sets: SetsToScore, names: Sequence[str], tall
         MissingError: An image of a set is gone; a file that the pipeline names is not there.
     """
     found = ways(context.study, names)
-    _enter(context.study, names)
+    enter(context.study, names)
     work = _Work(context, tally)
     for each in sets.all:
         for way in found:
             work.score(each, way)
     tally.notes += work.failures()
-
-
-def _enter(study: Study, names: Sequence[str]) -> None:
-    """Enter models into the store that are not there: a report tells of those never scored."""
-    with study.session() as session:
-        known = set(session.scalars(select(Model.name)))
-        session.add_all(
-            Model(
-                name=name,
-                family=name.partition(":")[0],
-                card={},
-                weights_digest=None,
-                path=None,
-                status=WAITING,
-                reason=None,
-            )
-            for name in names
-            if name not in known
-        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +66,7 @@ class _Before:
 
     path: str | None
     reason: str | None
+    way: str | None
 
 
 class _Work:
@@ -90,6 +79,8 @@ class _Work:
 
     def score(self, target: SetToScore, way: Way) -> None:
         """Score models that are opened and read alike on a set."""
+        if target.steps:  # published predictions have no model that could see other bytes
+            way = replace(way, models=tuple(n for n in way.models if not is_published(n)))
         before = self._before(target)
         again = {
             name
@@ -107,15 +98,14 @@ class _Work:
 
     def _before(self, target: SetToScore) -> dict[str, _Before]:
         with self.study.session() as session:
-            rows = session.scalars(
-                select(Prediction).where(
-                    Prediction.set_name == target.name,
-                    Prediction.set_digest == target.digest,
-                )
+            rows = session.execute(
+                select(Prediction, Model.card)
+                .join(Model, Model.name == Prediction.model)
+                .where(Prediction.set_name == target.name, Prediction.set_digest == target.digest)
             )
             return {
-                row.model: _Before(row.path, row.reason)
-                for row in rows
+                row.model: _Before(row.path, row.reason, card.get("way"))
+                for row, card in rows
                 if row.precision == kept_as(self.how, row.model)
             }
 
@@ -148,7 +138,7 @@ class _Work:
         )
         return Job(
             way.models,
-            images,
+            _changed(images, target),
             self.study.predictions_dir / "arrow",
             self.how,
             way.options,
@@ -164,8 +154,9 @@ class _Work:
         """The images' names: their files' in a set that was given, else their ids."""
         if target.role == "new":
             return tuple(member.image_id for member in target.members)
+        given = ORIGINAL if target.role == "original" or target.steps else target.name
         with self.study.session() as session:
-            names = set_names(session, ORIGINAL if target.role == "original" else target.name)
+            names = set_names(session, given)
         return tuple(names[member] for member in target.members)
 
     def _say(self, target: SetToScore) -> Any:
@@ -180,14 +171,14 @@ class _Work:
         self.tally.notes += [f"{note} ({target.name})" for note in outcome.notes]
         if outcome.path is not None:
             below = outcome.path.relative_to(study.root).as_posix()
-            if before is not None and before.path == below and not outcome.done:
+            if before == _Before(below, None, way.digest) and not outcome.done:
                 self.tally.skipped += 1
                 return
             found = read(outcome.path)
             self._refuse_unreadable(target, outcome, found)
             with study.session() as session:
-                _store_model(session, outcome.model, way, found)
-                _store(session, _scored(target, outcome.model, found, below))
+                store_model(session, outcome.model, way, found)
+                store(session, scored_row(target, outcome.model, found, below))
             self.tally.done += 1
             self._doubt(target, outcome.model, found)
             return
@@ -203,8 +194,8 @@ class _Work:
             self.tally.skipped += 1
             return
         with study.session() as session:
-            _fail_model(session, outcome)
-            _store(session, _failed(target, outcome, kept_as(self.how, outcome.model)))
+            fail_model(session, outcome)
+            store(session, failed_row(target, outcome, kept_as(self.how, outcome.model)))
         self.tally.failed[reason] += 1
         self._failed.setdefault((outcome.model, outcome.message), []).append(target.name)
 
@@ -243,97 +234,10 @@ class _Work:
         ]
 
 
-def _store_model(session: Session, name: str, way: Way, found: PredictionFile) -> None:
-    """The model's row; what other weights or another reading of its outputs said is forgotten."""
-    header = found.header
-    on = header["depends_on"]
-    card = {
-        **header["card"],
-        "preprocessing": on["preprocessing"],
-        "parameters": header["parameters"],
-        "way": way.digest,
-        "libraries": header["versions"],
-    }
-    old = session.get(Model, name)
-    # Published predictions have no weights, and what was mended may differ from set to set.
-    published = is_published(name)
-    weights = None if published else on["weights"]
-    card |= {"preprocessing": WAY} if published else {}
-    same = (weights, card["preprocessing"], way.digest)
-    if old is not None and old.status == "ok" and _ways_of(old) != same:
-        session.execute(delete(Prediction).where(Prediction.model == name))
-    session.merge(
-        Model(
-            name=name,
-            family=header["family"],
-            card=card,
-            weights_digest=weights,
-            path=None,
-            status="ok",
-            reason=None,
-        )
-    )
-    session.flush()
-
-
-def _ways_of(model: Model) -> tuple[str | None, str | None, str | None]:
-    return model.weights_digest, model.card.get("preprocessing"), model.card.get("way")
-
-
-def _fail_model(session: Session, outcome: Outcome) -> None:
-    """A model that was scored nowhere has failed; one that was stays what it is."""
-    old = session.get(Model, outcome.model)
-    if old is None or old.status == "ok":
-        return
-    old.status, old.reason, old.card = "failed", outcome.reason, {"message": outcome.message}
-
-
-def _store(session: Session, row: Prediction) -> None:
-    """A row in place of what was said before of the same, in the same arithmetic."""
-    session.execute(
-        delete(Prediction).where(
-            Prediction.model == row.model,
-            Prediction.set_name == row.set_name,
-            Prediction.set_digest == row.set_digest,
-            Prediction.precision == row.precision,
-        )
-    )
-    session.add(row)
-
-
-def _scored(target: SetToScore, name: str, found: PredictionFile, path: str) -> Prediction:
-    on = found.header["depends_on"]
-    n, correct = found.counts
-    return Prediction(
-        model=name,
-        set_name=target.name,
-        set_digest=target.digest,
-        preprocessing=on["preprocessing"],
-        precision=on["precision"],
-        weights_digest=None if is_published(name) else on["weights"],
-        n=n,
-        correct=correct,
-        path=path,
-        predictions_digest=found.digest,
-        exploratory=not target.frozen,
-        status="ok",
-        reason=None,
-    )
-
-
-def _failed(target: SetToScore, outcome: Outcome, precision: str) -> Prediction:
-    return Prediction(
-        model=outcome.model,
-        set_name=target.name,
-        set_digest=target.digest,
-        preprocessing="",
-        precision=precision,
-        weights_digest=None,
-        n=None,
-        correct=None,
-        path=None,
-        predictions_digest=None,
-        exploratory=not target.frozen,
-        status="failed",
-        reason=outcome.reason,
-    )
+def _changed(images: StoredSet, target: SetToScore) -> Images:
+    """The images as they are, or put through something else as they are read."""
+    if not target.steps:
+        return images
+    label = target.name.removeprefix(f"{ORIGINAL}-")
+    change = partial(prepare, steps=target.steps)
+    return Changed(replace(images, name=ORIGINAL), label, target.steps, change)

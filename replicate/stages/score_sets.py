@@ -5,7 +5,7 @@ transformations, and models are trained on a train set that did so too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from replicate.base.digests import digest_value
 from replicate.base.errors import GuardError, ItemError, MissingError, UsageError
 from replicate.base.images import decode, grey
+from replicate.sources.prepare import prepare
+from replicate.sources.reencoding import control_steps
 from replicate.store.queries import (
     Member,
     members_digest,
@@ -41,6 +43,7 @@ class SetToScore:
         members: Its images and classes; predictions are kept in this order.
         blobs: For each image, the digest of its prepared bytes, which are scored.
         frozen: Whether it can no longer change.
+        steps: What its bytes go through before they are scored, further to what made them.
     """
 
     name: str
@@ -49,11 +52,13 @@ class SetToScore:
     members: tuple[Member, ...]
     blobs: tuple[str, ...]
     frozen: bool = True
+    steps: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
         """The digest of the ordered bytes that are scored."""
-        return digest_value(list(self.blobs))
+        blobs = list(self.blobs)
+        return digest_value([blobs, list(self.steps)] if self.steps else blobs)
 
     @property
     def classes(self) -> frozenset[str]:
@@ -133,6 +138,7 @@ def sets_to_score(session: Session, study: Study) -> SetsToScore:
                 "Run first: replicate gather, then: replicate prepare",
             )
         sets.append(_given(control.name, "control", members, prepared))
+    sets += _reencoded(study, sets[0])
     # A frozen set never changes, not even when a file of it is deleted: what was scored stays.
     all_ids = prepared_ids(session, study.steps, erased=True)
     drawn, missing = _drawn(session, study, {image: ids[0] for image, ids in all_ids.items()})
@@ -159,6 +165,19 @@ def _subsets(sets: tuple[SetToScore, ...]) -> dict[str, SetToScore]:
             members,
             tuple(original.blobs[at] for at in kept),
         )
+    return found
+
+
+def _reencoded(study: Study, original: SetToScore) -> list[SetToScore]:
+    """The original put through something else: what that alone does to accuracies."""
+    config = study.pipeline.prepare
+    encoding = f"jpeg-q{config.display_quality}@1" if config.display_format == "jpeg" else "png@1"
+    found = []
+    for text in dict.fromkeys(study.pipeline.score.controls):
+        label, steps = control_steps(text, (f"longer-{config.display_size}@1", encoding))
+        digest = digest_value([original.digest, list(steps)])
+        name = f"{ORIGINAL}-{label}"
+        found.append(replace(original, name=name, role="control", digest=digest, steps=steps))
     return found
 
 
@@ -248,7 +267,7 @@ def load_pixels(study: Study, target: SetToScore) -> npt.NDArray[np.uint8]:
         if blob in pictures:
             continue
         try:
-            pictures[blob] = grey(decode(study.prepared.get(blob)))
+            pictures[blob] = grey(decode(prepare(study.prepared.get(blob), target.steps)))
         except FileNotFoundError as error:
             raise MissingError(
                 f"An image of the set {target.name!r} is gone: {study.prepared.where(blob)}.",
