@@ -84,9 +84,9 @@ def _fill(
     held = np.full(_LANES, -1)  # what a lane's text begins with: mostly the row before has it too
     held_to = np.zeros(_LANES, np.int64)
     ends = np.zeros(_LANES, np.int64)
-    schedule = np.zeros((64, _LANES), np.uint32)
-    state = np.zeros((8, _LANES), np.uint32)
-    work = np.zeros((8, _LANES), np.uint32)
+    schedule = np.zeros(64 * _LANES, np.uint32)
+    state = np.zeros(8 * _LANES, np.uint32)
+    work = np.zeros(8 * _LANES, np.uint32)
     for first in range(0, len(out), _LANES):
         rows = min(_LANES, len(out) - first)
         most = 0
@@ -104,31 +104,32 @@ def _fill(
             most = max(most, blocks[lane])
         for part in range(8):
             for lane in range(_LANES):
-                state[part, lane] = begin[part]
+                state[part * _LANES + lane] = begin[part]
         for block in range(most):
             for lane in range(rows):
                 for word in range(16):
-                    schedule[word, lane] = _swapped(words[lane, 16 * block + word])
+                    schedule[word * _LANES + lane] = _swapped(words[lane, 16 * block + word])
             _step(schedule, state, work, constants)
             for lane in range(rows):
                 if blocks[lane] == block + 1:
-                    high = np.uint64(state[0, lane]) << np.uint64(32)
-                    out[first + lane] = high | np.uint64(state[1, lane])
+                    high = np.uint64(state[lane]) << np.uint64(32)
+                    out[first + lane] = high | np.uint64(state[_LANES + lane])
 
 
 @compiled
 def _append(text: Bytes, lane: int, at: int, column: Codes, place: int) -> int:
     """Write a text as UTF-8, and the byte 0x1f behind it; where the next one goes."""
     length = column.shape[1]
+    highest = np.uint32(0)
+    start = np.uint64(at)
+    # Unsigned from end to end: the compiler need not think of places counted from an array's end.
+    for i in range(start, np.uint64(at + length)):
+        code = column[place, i - start]
+        highest = np.uint32(highest | code)
+        text[lane, i] = code
     while length and column[place, length - 1] == 0:
         length -= 1
-    highest = np.uint32(0)
-    for i in range(length):
-        highest = np.uint32(highest | column[place, i])
     if highest < 0x80:
-        for i in range(length):
-            # Unsigned, so that the compiler need not think of places counted from the end.
-            text[lane, np.uint64(at + i)] = column[place, i]
         at += length
     else:
         for i in range(length):
@@ -142,8 +143,8 @@ def _end(text: Bytes, lane: int, at: int) -> int:
     """Close a text of so many bytes with its mark and length; how many blocks it takes."""
     used = (at + _ENDING + _BLOCK - 1) // _BLOCK
     text[lane, at] = 0x80
-    for i in range(at + 1, used * _BLOCK):
-        text[lane, np.uint64(i)] = 0
+    for i in range(np.uint64(at + 1), np.uint64(used * _BLOCK)):
+        text[lane, i] = 0
     for i in range(4):
         text[lane, used * _BLOCK - 1 - i] = (8 * at >> (8 * i)) & 0xFF
     return used
@@ -176,33 +177,49 @@ def _turn(value: np.uint32, bits: int) -> np.uint32:
 
 
 @compiled
-def _step(w: Codes, state: Codes, t: Codes, constants: Codes) -> None:
-    """One block of every lane; the first 16 rows of ``w`` are its words (FIPS 180-4, 6.2.2)."""
-    for i in range(16, 64):
-        for lane in range(_LANES):
-            x, y = w[i - 15, lane], w[i - 2, lane]
-            low = np.uint32(_turn(x, 7) ^ _turn(x, 18) ^ (x >> np.uint32(3)))
-            high = np.uint32(_turn(y, 17) ^ _turn(y, 19) ^ (y >> np.uint32(10)))
-            w[i, lane] = np.uint32(
-                np.uint32(w[i - 16, lane] + low) + np.uint32(w[i - 7, lane] + high)
-            )
-    for i in range(8):
-        for lane in range(_LANES):
-            t[i, lane] = state[i, lane]
-    for i in range(64):
-        # The eight values change places with every round: their rows are numbered on instead.
-        a, b, c, d = -i & 7, (1 - i) & 7, (2 - i) & 7, (3 - i) & 7
-        e, f, g, h = (4 - i) & 7, (5 - i) & 7, (6 - i) & 7, (7 - i) & 7
-        k = constants[i]
-        for lane in range(_LANES):
-            x, y = t[e, lane], t[a, lane]
-            one = np.uint32(t[h, lane] + (_turn(x, 6) ^ _turn(x, 11) ^ _turn(x, 25)))
-            one = np.uint32(one + ((x & t[f, lane]) ^ (~x & t[g, lane])))
-            one = np.uint32(one + np.uint32(k + w[i, lane]))
-            two = (y & t[b, lane]) ^ (y & t[c, lane]) ^ (t[b, lane] & t[c, lane])
-            two = np.uint32(two + (_turn(y, 2) ^ _turn(y, 13) ^ _turn(y, 22)))
-            t[d, lane] = np.uint32(t[d, lane] + one)
-            t[h, lane] = np.uint32(one + two)
-    for i in range(8):
-        for lane in range(_LANES):
-            state[i, lane] = np.uint32(state[i, lane] + t[i, lane])
+def _round(
+    a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32,
+    e: np.uint32, f: np.uint32, g: np.uint32, h: np.uint32,
+    k: np.uint32, w: np.uint32,
+) -> tuple[np.uint32, np.uint32]:  # fmt: skip
+    """What takes the place of d, and of h; every sum is cut to 32 bits, so that it stays narrow."""
+    one = np.uint32(h + (_turn(e, 6) ^ _turn(e, 11) ^ _turn(e, 25)))
+    one = np.uint32(np.uint32(one + ((e & f) ^ (~e & g))) + np.uint32(k + w))
+    two = np.uint32((a & b) ^ (a & c) ^ (b & c))
+    two = np.uint32(two + (_turn(a, 2) ^ _turn(a, 13) ^ _turn(a, 22)))
+    return np.uint32(d + one), np.uint32(one + two)
+
+
+@compiled
+def _step(w: Codes, state: Codes, t: Codes, k: Codes) -> None:
+    """One block of every lane; the first 16 rows of ``w`` are its words (FIPS 180-4, 6.2.2).
+
+    Arrays are flat: so the compiler sees how far apart what it reads and writes is.
+    """
+    for i in range(16 * _LANES, 64 * _LANES):
+        x, y = w[i - 15 * _LANES], w[i - 2 * _LANES]
+        low = np.uint32(_turn(x, 7) ^ _turn(x, 18) ^ (x >> np.uint32(3)))
+        high = np.uint32(_turn(y, 17) ^ _turn(y, 19) ^ (y >> np.uint32(10)))
+        low = np.uint32(w[i - 16 * _LANES] + low)
+        w[i] = np.uint32(low + np.uint32(w[i - 7 * _LANES] + high))
+    for i in range(8 * _LANES):
+        t[i] = state[i]
+    for i in range(0, 64, 8):
+        for x in range(_LANES):  # after eight rounds each value is in its own place again
+            a, b, c, d = t[x], t[_LANES + x], t[2 * _LANES + x], t[3 * _LANES + x]
+            e, f = t[4 * _LANES + x], t[5 * _LANES + x]
+            g, h = t[6 * _LANES + x], t[7 * _LANES + x]
+            at = i * _LANES + x
+            d, h = _round(a, b, c, d, e, f, g, h, k[i], w[at])
+            c, g = _round(h, a, b, c, d, e, f, g, k[i + 1], w[at + _LANES])
+            b, f = _round(g, h, a, b, c, d, e, f, k[i + 2], w[at + 2 * _LANES])
+            a, e = _round(f, g, h, a, b, c, d, e, k[i + 3], w[at + 3 * _LANES])
+            h, d = _round(e, f, g, h, a, b, c, d, k[i + 4], w[at + 4 * _LANES])
+            g, c = _round(d, e, f, g, h, a, b, c, k[i + 5], w[at + 5 * _LANES])
+            f, b = _round(c, d, e, f, g, h, a, b, k[i + 6], w[at + 6 * _LANES])
+            e, a = _round(b, c, d, e, f, g, h, a, k[i + 7], w[at + 7 * _LANES])
+            t[x], t[_LANES + x], t[2 * _LANES + x], t[3 * _LANES + x] = a, b, c, d
+            t[4 * _LANES + x], t[5 * _LANES + x] = e, f
+            t[6 * _LANES + x], t[7 * _LANES + x] = g, h
+    for i in range(8 * _LANES):
+        state[i] = np.uint32(state[i] + t[i])

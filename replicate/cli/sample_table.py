@@ -185,10 +185,13 @@ def _numbers(
 
 
 def _frequencies(checked: "Checked") -> "Frequencies":
-    from replicate.sampling.frequencies import frequencies
+    import numpy as np
 
-    columns = ("image_id", "class_id", "selected", "shown")
-    return frequencies(zip(*(checked.counts[name].tolist() for name in columns), strict=True))
+    from replicate.sampling.frequencies import tabulated
+
+    texts = (checked.counts[name].to_numpy(dtype=np.str_) for name in ("image_id", "class_id"))
+    counts = (checked.counts[name].to_numpy(dtype=np.int64) for name in ("selected", "shown"))
+    return tabulated(*texts, *counts)
 
 
 def _rows(drawn: "Drawn") -> Any:

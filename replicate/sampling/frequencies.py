@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -115,14 +114,54 @@ class Frequencies:
         for at, (_, class_id) in enumerate(wanted):
             groups.setdefault(class_id, []).append(at)
         for class_id, members in groups.items():
-            images = self.of_class(class_id).image_id
-            if not len(images):
-                continue
-            names = np.array([wanted[at][0] for at in members])
-            row = np.minimum(np.searchsorted(images, names), len(images) - 1)
-            first = self.runs[1][self._place_of_class[class_id]]
-            found[members] = np.where(images[row] == names, first + row, -1)
+            found[members] = self._rows(class_id, np.array([wanted[at][0] for at in members]))
         return found
+
+    def _rows(self, class_id: str, names: Text) -> Counts:
+        images = self.of_class(class_id).image_id
+        if not len(images):
+            return np.full(len(names), -1, dtype=np.int64)
+        row = np.minimum(np.searchsorted(images, names), len(images) - 1)
+        first = self.runs[1][self._place_of_class[class_id]]
+        return np.where(images[row] == names, first + row, -1)
+
+    def rows_for(self, others: "Frequencies") -> Counts:
+        """The row of each image and class of another table; -1 where there is none.
+
+        >>> known = frequencies([("a", "0", 3, 4), ("b", "0", 0, 2)])
+        >>> known.rows_for(frequencies([("b", "0", 0, 0), ("c", "1", 0, 0)]))
+        array([ 1, -1])
+        """
+        names, begin = others.runs
+        found = np.full(len(others), -1, dtype=np.int64)
+        for name, first, last in zip(names, begin.tolist(), begin[1:].tolist(), strict=False):
+            found[first:last] = self._rows(name, others.image_id[first:last])
+        return found
+
+    def on(self, others: "Frequencies", rows: Counts | None = None) -> "Frequencies":
+        """These counts for the images and classes of another table; 0 where none are known.
+
+        Args:
+            others: The other table; its own counts are left aside.
+            rows: What `rows_for` says of it, where that is known already.
+
+        >>> known = frequencies([("a", "0", 3, 4), ("b", "0", 0, 2)])
+        >>> known.on(frequencies([("b", "0", 0, 0), ("c", "1", 0, 0)])).shown.tolist()
+        [2, 0]
+        """
+        rows = self.rows_for(others) if rows is None else rows
+        selected, shown = (np.append(counts, 0)[rows] for counts in (self.selected, self.shown))
+        return others.with_counts(selected, shown)
+
+    def with_counts(self, selected: Counts, shown: Counts) -> "Frequencies":
+        """The same images and classes with other counts.
+
+        >>> frequencies([("a", "0", 0, 0)]).with_counts(np.array([1]), np.array([2])).frequency
+        array([0.5])
+        """
+        made = Frequencies(self.image_id, self.class_id, selected, shown)
+        made.__dict__["runs"] = self.runs  # worked out already, and of the names alone
+        return made
 
     def class_ids(self) -> list[str]:
         """The classes that occur, sorted.
@@ -146,26 +185,55 @@ def frequencies(rows: Iterable[tuple[str, str, int, int]]) -> Frequencies:
     >>> frequencies([("b", "0", 1, 2), ("a", "0", 0, 2)]).image_id.tolist()
     ['a', 'b']
     """
-    table = sorted(rows, key=lambda row: (row[1], row[0]))
-    for row, following in pairwise(table):
-        if row[:2] == following[:2]:
-            raise UsageError(
-                f"Image {row[0]} is there twice for class {row[1]}.",
-                "Add up its votes, or remove one of the rows.",
-            )
-    for image_id, class_id, selected, shown in table:
-        if not 0 <= selected <= shown:
-            raise UsageError(
-                f"Image {image_id} of class {class_id} was selected {selected} times "
-                f"and shown {shown} times.",
-                "Counts are whole numbers, 0 ≤ selected ≤ shown.",
-            )
-    return Frequencies(
-        np.array([row[0] for row in table], dtype=np.str_),
-        np.array([row[1] for row in table], dtype=np.str_),
-        np.array([row[2] for row in table], dtype=np.int64),
-        np.array([row[3] for row in table], dtype=np.int64),
-    )
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    image_id, class_id = (np.array(column, dtype=np.str_) for column in columns[:2])
+    selected, shown = (np.array(column, dtype=np.int64) for column in columns[2:])
+    return tabulated(image_id, class_id, selected, shown)
+
+
+def tabulated(image_id: Text, class_id: Text, selected: Counts, shown: Counts) -> Frequencies:
+    """`frequencies` of columns, each of shape (n,).
+
+    >>> names, counts = np.array(["b", "a"]), np.array([1, 2])
+    >>> tabulated(names, np.array(["0", "0"]), counts, counts).selected.tolist()
+    [2, 1]
+    """
+    order = in_order(image_id, class_id)
+    if order is not None:
+        image_id, class_id = image_id[order], class_id[order]
+        selected, shown = selected[order], shown[order]
+    wrong = np.flatnonzero((selected < 0) | (selected > shown))
+    for row in wrong[:1].tolist():
+        raise UsageError(
+            f"Image {image_id[row]} of class {class_id[row]} was selected {selected[row]} times "
+            f"and shown {shown[row]} times.",
+            "Counts are whole numbers, 0 ≤ selected ≤ shown.",
+        )
+    return Frequencies(image_id, class_id, selected, shown)
+
+
+def in_order(image_id: Text, class_id: Text) -> Counts | None:
+    """What sorts rows by class, then image; None if they are sorted.
+
+    Raises:
+        UsageError: An (image, class) is there twice.
+
+    >>> in_order(np.array(["b", "a"]), np.array(["0", "0"])).tolist()
+    [1, 0]
+    """
+    same = class_id[1:] == class_id[:-1]
+    rising = (class_id[1:] > class_id[:-1]) | same & (image_id[1:] > image_id[:-1])
+    if rising.all():
+        return None
+    order = np.lexsort((image_id, class_id))
+    image_id, class_id = image_id[order], class_id[order]
+    twice = (image_id[1:] == image_id[:-1]) & (class_id[1:] == class_id[:-1])
+    for place in np.flatnonzero(twice)[:1].tolist():
+        raise UsageError(
+            f"Image {image_id[place]} is there twice for class {class_id[place]}.",
+            "Add up its votes, or remove one of the rows.",
+        )
+    return order
 
 
 def eligibility(
@@ -203,7 +271,9 @@ def reason_codes(
     [0, 2]
     """
     kinds = [ELIGIBLE, NO_VOTES, TOO_FEW_VOTES, OTHER_CLASS]
-    code = np.where(pool.shown >= max(min_votes, 1), 0, np.where(pool.shown > 0, 2, 1))
+    code = np.zeros(len(pool), dtype=np.int64)
+    code[pool.shown < min_votes] = 2
+    code[pool.shown <= 0] = 1
     if excluded:
         rows = pool.rows_of(excluded)
         for row, reason in zip(rows.tolist(), excluded.values(), strict=True):
@@ -217,11 +287,11 @@ def reason_codes(
 
 def _lost_to_another_class(pool: Frequencies, good: Counts) -> list[int]:
     """Of rows with the same image, all but the best."""
-    ranked: dict[str, list[tuple[float, int, str, int]]] = {}
-    frequency = pool.frequency
     names = pool.image_id if len(good) == len(pool) else pool.image_id[good]
+    ranked: dict[str, list[tuple[float, int, str, int]]] = {}
     for place in good[_perhaps_twice(names)].tolist():
-        rank = -float(frequency[place]), -int(pool.shown[place]), str(pool.class_id[place])
+        shown = int(pool.shown[place])
+        rank = -int(pool.selected[place]) / shown, -shown, str(pool.class_id[place])
         ranked.setdefault(str(pool.image_id[place]), []).append((*rank, place))
     return [row[3] for rows in ranked.values() for row in sorted(rows)[1:]]
 
@@ -235,43 +305,5 @@ def _perhaps_twice(names: Text) -> npt.NDArray[np.bool_]:
     powers = np.cumprod(np.full(codes.shape[1], 0x9E3779B1, np.uint32), dtype=np.uint32)
     sums = np.einsum("ij,j->i", codes, powers)
     order = np.sort(sums)
-    return np.isin(sums, order[1:][order[1:] == order[:-1]])
-
-
-def counted(
-    image_id: Text, class_id: Text, item: Counts, yes: npt.NDArray[np.bool_]
-) -> Frequencies:
-    """A table of selection counts from single votes in columns: millions of them.
-
-    Args:
-        image_id: The image of each (image, class), shape (n,).
-        class_id: Its class, shape (n,).
-        item: The (image, class) that each vote is on, from 0, shape (votes,).
-        yes: Whether the worker selected it, shape (votes,).
-
-    Raises:
-        UsageError: An (image, class) is there twice, or a vote is on none of them.
-
-    >>> names = np.array(["b", "a"]), np.array(["0", "0"])
-    >>> found = counted(*names, np.array([0, 0, 1]), np.array([True, False, True]))
-    >>> found.image_id.tolist(), found.selected.tolist(), found.shown.tolist()
-    (['a', 'b'], [1, 1], [1, 2])
-    """
-    if item.size and not 0 <= int(item.min()) <= int(item.max()) < len(image_id):
-        raise UsageError("A vote is on an image that is not in the table.")
-    shown = np.bincount(item, minlength=len(image_id))
-    selected = np.bincount(item[yes], minlength=len(image_id))
-    same = class_id[1:] == class_id[:-1]
-    rising = (class_id[1:] > class_id[:-1]) | same & (image_id[1:] > image_id[:-1])
-    if not rising.all():
-        order = np.lexsort((image_id, class_id))
-        image_id, class_id = image_id[order], class_id[order]
-        shown, selected = shown[order], selected[order]
-        twice = (image_id[1:] == image_id[:-1]) & (class_id[1:] == class_id[:-1])
-        if twice.any():
-            place = int(np.flatnonzero(twice)[0])
-            raise UsageError(
-                f"Image {image_id[place]} is there twice for class {class_id[place]}.",
-                "Add up its votes, or remove one of the rows.",
-            )
-    return Frequencies(image_id, class_id, selected, shown)
+    twice = order[1:][order[1:] == order[:-1]]
+    return np.isin(sums, twice) if len(twice) else np.zeros(len(names), dtype=bool)

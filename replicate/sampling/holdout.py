@@ -4,15 +4,17 @@ Images picked for a high noisy frequency regress towards their pool, so the vote
 drawn by flatter it. Votes that had no part in the drawing do not.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from replicate.base.errors import UsageError
-from replicate.base.randomness import uniform
-from replicate.sampling.frequencies import Floats, Frequencies, frequencies
+from replicate.base.randomness import uniforms
+from replicate.sampling.frequencies import Counts, Floats, Frequencies, Text
 
 VoteRow = tuple[str, str, str, bool]
 
@@ -47,7 +49,59 @@ class Check:
         return {k: None if v != v else v for k, v in asdict(self).items()}
 
 
-def split_votes(votes: Iterable[VoteRow], k: int, seed: int) -> tuple[Frequencies, Frequencies]:
+@dataclass(frozen=True)
+class Ballots:
+    """Single votes in columns, as they are loaded: there may be millions.
+
+    Make one with `ballots`, which sorts.
+
+    Attributes:
+        seen: Each (image, class) that was voted on; nothing is counted yet.
+        workers: The workers, sorted, shape (w,).
+        item: The row in ``seen`` of each vote, shape (votes,).
+        worker: Who gave it, from 0, shape (votes,).
+        yes: Whether the worker selected the image, shape (votes,).
+    """
+
+    seen: Frequencies
+    workers: Text
+    item: Counts
+    worker: Counts
+    yes: npt.NDArray[np.bool_]
+
+
+def ballots(votes: Iterable[VoteRow]) -> Ballots:
+    """Votes in columns.
+
+    Args:
+        votes: (image id, class id, worker id, yes) of every vote that counts, in any order.
+
+    >>> found = ballots([("b", "0", "w", True), ("a", "0", "w", False)])
+    >>> found.seen.image_id.tolist(), found.item.tolist()
+    (['a', 'b'], [1, 0])
+    """
+    pairs: dict[tuple[str, str], int] = {}
+    people: dict[str, int] = {}
+    item, worker, answers = array("q"), array("q"), bytearray()
+    for image_id, class_id, worker_id, yes in votes:
+        item.append(pairs.setdefault((image_id, class_id), len(pairs)))
+        worker.append(people.setdefault(worker_id, len(people)))
+        answers.append(bool(yes))
+    image_ids = np.array([image for image, _ in pairs], dtype=np.str_)
+    class_ids = np.array([name for _, name in pairs], dtype=np.str_)
+    workers = np.array([*people], dtype=np.str_)
+    order, rank = np.lexsort((image_ids, class_ids)), np.argsort(workers)
+    none = np.zeros(len(pairs), np.int64)
+    return Ballots(
+        Frequencies(image_ids[order], class_ids[order], none, none),
+        workers[rank],
+        np.argsort(order)[np.frombuffer(item, np.int64)],
+        np.argsort(rank)[np.frombuffer(worker, np.int64)],
+        np.frombuffer(answers, np.bool_),
+    )
+
+
+def split_votes(votes: Ballots, k: int, seed: int) -> tuple[Frequencies, Frequencies]:
     """Set aside k votes of every (image, class), the same whatever the order of the votes.
 
     Votes are ordered by a number made from the seed, the image, the class and the worker, and
@@ -55,7 +109,7 @@ def split_votes(votes: Iterable[VoteRow], k: int, seed: int) -> tuple[Frequencie
     frequency to be matched by.
 
     Args:
-        votes: (image id, class id, worker id, yes) of every vote that counts.
+        votes: Every vote that counts.
         k: Votes to set aside, 0 or more.
         seed: The study's seed.
 
@@ -66,23 +120,36 @@ def split_votes(votes: Iterable[VoteRow], k: int, seed: int) -> tuple[Frequencie
     Raises:
         UsageError: k is negative.
 
-    >>> votes = [("a", "0", f"w{i}", True) for i in range(5)]
+    >>> votes = ballots(("a", "0", f"w{i}", True) for i in range(5))
     >>> rest, kept = split_votes(votes, 2, seed=1)
     >>> rest.shown.tolist(), kept.shown.tolist()
     ([3], [2])
     """
     if k < 0:
         raise UsageError(f"{k} votes cannot be set aside.", "Set aside 0 or more.")
-    ballots: dict[tuple[str, str], list[tuple[float, str, bool]]] = {}
-    for image_id, class_id, worker_id, yes in votes:
-        key = uniform(seed, "holdout", image_id, class_id, worker_id) if k else 0.0
-        ballots.setdefault((image_id, class_id), []).append((key, worker_id, bool(yes)))
-    rest, kept = [], []
-    for (image_id, class_id), cast in ballots.items():
-        answers = [yes for _, _, yes in (sorted(cast) if k else cast)]
-        rest.append((image_id, class_id, sum(answers[k:]), len(answers[k:])))
-        kept.append((image_id, class_id, sum(answers[:k]), len(answers[:k])))
-    return frequencies(rest), frequencies(kept)
+    seen, n = votes.seen, len(votes.seen)
+    shown, selected = _tally(votes.item, votes.yes, n)
+    if not k:
+        return seen.with_counts(selected, shown), seen
+    keys = uniforms(
+        seed,
+        ("holdout",),
+        (seen.image_id, seen.class_id, votes.workers),
+        (votes.item, votes.item, votes.worker),
+    )
+    order = np.lexsort((votes.yes, votes.worker, keys, votes.item))
+    begin = np.cumsum(shown) - shown
+    first = order[np.arange(len(order)) - np.repeat(begin, shown) < k]
+    kept_shown, kept = _tally(votes.item[first], votes.yes[first], n)
+    return seen.with_counts(selected - kept, shown - kept_shown), seen.with_counts(kept, kept_shown)
+
+
+def _tally(item: Counts, yes: npt.NDArray[np.bool_], n: int) -> tuple[Counts, Counts]:
+    """How many votes each item has, and how many of them are yes, each of shape (n,)."""
+    kinds = item << 1
+    kinds |= yes
+    no, selected = np.bincount(kinds, minlength=2 * n).reshape(n, 2).T
+    return no + selected, selected
 
 
 def compare(original: Frequencies, new: Frequencies) -> Check | None:
@@ -98,6 +165,7 @@ def compare(original: Frequencies, new: Frequencies) -> Check | None:
     Returns:
         The check; None if no class has votes on both sides.
 
+    >>> from replicate.sampling.frequencies import frequencies
     >>> old = frequencies([("a", "0", 4, 4), ("b", "0", 3, 4)])
     >>> compare(old, frequencies([("c", "0", 2, 4), ("d", "0", 3, 4)])).difference
     0.25

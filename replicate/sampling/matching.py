@@ -145,7 +145,12 @@ def first_of_cells(
     if few.any():
         near |= few[cells]
     rows = np.flatnonzero(near)
-    rows = rows[np.lexsort((keys[rows], 2 * cells[rows] + ~before[rows]))]
+    group = 2 * cells[rows] + ~before[rows]
+    order = np.argsort(group + keys[rows])  # the fast way, exact unless two sums are too near
+    further = np.diff(group[order])
+    if ((further < 0) | (further == 0) & (np.diff(keys[rows[order]]) <= 0)).any():
+        order = np.lexsort((keys[rows], group))
+    rows = rows[order]
     inside = cells[rows]
     begin = np.searchsorted(inside, np.arange(len(wanted)))
     rank = np.arange(len(rows)) - begin[inside]

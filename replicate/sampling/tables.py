@@ -104,14 +104,8 @@ def draw_from_tables(
         keys = zip(pool.image_id.tolist(), pool.class_id.tolist(), strict=True)
         excluded = {key: MISSING for key in keys if key not in extra.pool}
     chosen = draw(request, pool, original, class_ids, excluded, extra).chosen
-    pairs = {(item.image_id, item.class_id) for item in chosen}
-    inside = np.array(
-        [
-            pair in pairs
-            for pair in zip(pool.image_id.tolist(), pool.class_id.tolist(), strict=True)
-        ],
-        dtype=bool,
-    )
+    inside = np.zeros(len(pool), dtype=bool)
+    inside[pool.rows_of((item.image_id, item.class_id) for item in chosen)] = True
     check = compare(original_kept, pool_kept.where(inside)) if holdout_votes else None
     images = [[item.class_id, item.image_id] for item in chosen]
     parameters = {**request.parameters(), "holdout_votes": holdout_votes}

@@ -6,7 +6,7 @@ a set that cannot be drawn stops the stage with exit 4, once the others are.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.pipeline.sampling import SampleConfig
 from replicate.sampling.advice import more_needed
 from replicate.sampling.feasibility import ORIGINAL_IMAGES, InfeasibleSample, Need
-from replicate.sampling.frequencies import Frequencies, frequencies
-from replicate.sampling.holdout import Check, compare, split_votes
+from replicate.sampling.frequencies import Counts, Frequencies, frequencies
+from replicate.sampling.holdout import Ballots, Check, ballots, compare, split_votes
 from replicate.sampling.manifest import Manifest
 from replicate.sampling.revisions import Previous, Revision, class_sources, revise
 from replicate.sampling.strategies import Chosen, Request, Sample
@@ -27,7 +27,6 @@ from replicate.stages.common import Context, Tally, stage
 from replicate.stages.freezing import block_of, drawn_from, freeze_row, write_missing_manifests
 from replicate.stages.reviewed import left_out
 from replicate.store.queries import (
-    CountedVote,
     Member,
     accepted,
     counted_votes,
@@ -44,11 +43,15 @@ _FIRST = 1  # the revision that this stage draws
 
 @dataclass(frozen=True)
 class _Material:
-    """What sets are drawn from: the pool, the original, and every vote that counts."""
+    """What sets are drawn from: every vote that counts, the pool and the original.
 
-    pool: list[Member]
-    original: list[Member]
-    votes: list[CountedVote]
+    Their tables say which images there are; ``rows`` says where in the votes each of them is.
+    """
+
+    votes: Ballots
+    pool: Frequencies
+    original: Frequencies
+    rows: tuple[Counts, Counts]
     pages_open: int
     excluded: dict[tuple[str, str], str]
 
@@ -196,8 +199,8 @@ def plan(study: Study) -> list[dict[str, Any]]:
 
 
 def _material(session: Session, study: Study) -> _Material:
-    votes = counted_votes(session)
-    if not votes:
+    votes = ballots(counted_votes(session))
+    if not len(votes.item):
         raise MissingError(
             "There are no votes to sample by.", "Run the stage before first: replicate collect"
         )
@@ -209,7 +212,9 @@ def _material(session: Session, study: Study) -> _Material:
         stays = accepted(session)
         members = [member for member in members if member in stays]
     excluded = left_out(session, study)
-    return _Material(members, set_members(session, "original"), votes, len(pages), excluded)
+    sides = _unseen(members), _unseen(set_members(session, "original"))
+    rows = votes.seen.rows_for(sides[0]), votes.seen.rows_for(sides[1])
+    return _Material(votes, *sides, rows, len(pages), excluded)
 
 
 def _all_counts(
@@ -222,25 +227,14 @@ def _all_counts(
 
 def _counts(study: Study, material: _Material, holdout_votes: int) -> _Counts:
     """Selection frequencies by the votes that are not set aside, and by those that are."""
-    rows = [(vote.image_id, vote.class_id, vote.worker_id, vote.yes) for vote in material.votes]
-    matched, kept = split_votes(rows, holdout_votes, study.seed)
-    return _Counts(
-        _restrict(matched, material.pool),
-        _restrict(matched, material.original),
-        _restrict(kept, material.pool),
-        _restrict(kept, material.original),
-    )
+    matched, kept = split_votes(material.votes, holdout_votes, study.seed)
+    sides = list(zip((material.pool, material.original), material.rows, strict=True))
+    return _Counts(*(table.on(*side) for table in (matched, kept) for side in sides))
 
 
-def _restrict(table: Frequencies, members: Sequence[Member]) -> Frequencies:
-    """The counts of some (image, class); those that nobody saw are there with 0 votes."""
-    columns = (table.image_id, table.class_id, table.selected, table.shown)
-    known = {
-        (image, cls): (int(selected), int(shown))
-        for image, cls, selected, shown in zip(*(c.tolist() for c in columns), strict=True)
-    }
-    pairs = {(member.image_id, member.class_id) for member in members}
-    return frequencies((*pair, *known.get(pair, (0, 0))) for pair in sorted(pairs))
+def _unseen(members: Iterable[Member]) -> Frequencies:
+    """Some (image, class), with no votes yet."""
+    return frequencies((*pair, 0, 0) for pair in {(m.image_id, m.class_id) for m in members})
 
 
 def _request(study: Study, block: SampleConfig) -> Request:
@@ -350,8 +344,9 @@ def _match(
 ) -> dict[str, Any]:
     """How well the set matches the original: by the votes it was drawn by, and by the others."""
     enough = counts.original.where(counts.original.shown >= request.min_votes)
-    drawn = compare(enough, _restrict(counts.pool, members))
-    kept = compare(counts.kept_original, _restrict(counts.kept_pool, members))
+    chosen = _unseen(members)
+    drawn = compare(enough, counts.pool.on(chosen))
+    kept = compare(counts.kept_original, counts.kept_pool.on(chosen))
     return {
         "drawn": _as_json(drawn),
         "heldout": _as_json(kept) if block.holdout_votes else None,

@@ -1,5 +1,6 @@
 """Questions that several stages ask of the store; answers are plain records, in a fixed order."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import column, func, select, table
@@ -32,9 +33,9 @@ _COUNTED = table(
     column("image_id"),
     column("class_id"),
     column("worker_id"),
-    column("role"),
     column("value"),
 )
+_VOTES = 10_000  # fetched at a time
 
 
 @dataclass(frozen=True, order=True)
@@ -53,17 +54,6 @@ class Frequency:
     class_id: str
     selected: int
     shown: int
-
-
-@dataclass(frozen=True, order=True)
-class CountedVote:
-    """One vote that counts."""
-
-    image_id: str
-    class_id: str
-    worker_id: str
-    role: str
-    yes: bool
 
 
 def set_members(session: Session, set_name: str) -> list[Member]:
@@ -179,12 +169,18 @@ def frequencies(session: Session) -> list[Frequency]:
     return [Frequency(r.image_id, r.class_id, int(r.selected), int(r.shown)) for r in rows]
 
 
-def counted_votes(session: Session) -> list[CountedVote]:
-    """Every vote that counts; sorted."""
-    rows = session.execute(select(_COUNTED)).all()
-    return sorted(
-        CountedVote(r.image_id, r.class_id, r.worker_id, r.role, r.value == "yes") for r in rows
+def counted_votes(session: Session) -> Iterator[tuple[str, str, str, bool]]:
+    """Every vote that counts: (image id, class id, worker id, yes), in any order.
+
+    There may be millions: they are handed on as they come.
+    """
+    columns = _COUNTED.c
+    rows = session.execute(
+        select(columns.image_id, columns.class_id, columns.worker_id, columns.value == "yes"),
+        execution_options={"yield_per": _VOTES},
     )
+    for image_id, class_id, worker_id, yes in rows:
+        yield image_id, class_id, worker_id, bool(yes)
 
 
 def votes_digest(session: Session) -> str | None:

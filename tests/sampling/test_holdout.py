@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from replicate.base.errors import UsageError
 from replicate.sampling.frequencies import frequencies
-from replicate.sampling.holdout import VoteRow, compare, split_votes
+from replicate.sampling.holdout import VoteRow, ballots, compare, split_votes
 from replicate.sampling.strategies import Request, draw
 
 votes_of = st.lists(
@@ -30,7 +30,7 @@ votes_of = st.lists(
 def test_every_vote_is_on_one_side_and_order_changes_nothing(
     votes: list[VoteRow], k: int, seed: int, order: random.Random
 ) -> None:
-    rest, kept = split_votes(votes, k, seed)
+    rest, kept = split_votes(ballots(votes), k, seed)
     assert rest.image_id.tolist() == kept.image_id.tolist()
     assert rest.class_id.tolist() == kept.class_id.tolist()
     for i, (image, cls) in enumerate(zip(rest.image_id, rest.class_id, strict=True)):
@@ -40,26 +40,26 @@ def test_every_vote_is_on_one_side_and_order_changes_nothing(
         assert kept.shown[i] == min(k, len(mine))
     shuffled = list(votes)
     order.shuffle(shuffled)
-    again = split_votes(shuffled, k, seed)
+    again = split_votes(ballots(shuffled), k, seed)
     assert again[0].selected.tolist() == rest.selected.tolist()
     assert again[1].selected.tolist() == kept.selected.tolist()
 
 
 def test_another_seed_sets_other_votes_aside() -> None:
     votes = [(f"p{i}", "0", f"w{j}", j < 5) for i in range(50) for j in range(10)]
-    first, second = (split_votes(votes, 3, seed)[1].selected.tolist() for seed in (1, 2))
+    first, second = (split_votes(ballots(votes), 3, seed)[1].selected.tolist() for seed in (1, 2))
     assert first != second
 
 
 def test_which_votes_are_set_aside_does_not_depend_on_how_they_fell() -> None:
     votes = [(f"p{i}", "0", f"w{j}", j < 5) for i in range(400) for j in range(10)]
-    _, kept = split_votes(votes, 3, 1)
+    _, kept = split_votes(ballots(votes), 3, 1)
     assert abs(kept.frequency.mean() - 0.5) < 4 * 0.5 / np.sqrt(3 * 400)
 
 
 def test_a_negative_number_is_refused() -> None:
     with pytest.raises(UsageError, match="-1 votes"):
-        split_votes([], -1, 0)
+        split_votes(ballots([]), -1, 0)
 
 
 def test_classes_weigh_as_in_the_new_set() -> None:
@@ -117,7 +117,7 @@ def test_matching_looks_perfect_on_its_own_votes_and_not_on_the_others() -> None
         side = "o" if i < 1000 else "n"
         answers = random_state.random(10) < truth
         votes += [(f"{side}{i}", "0", f"w{j}", bool(yes)) for j, yes in enumerate(answers)]
-    rest, kept = split_votes(votes, 3, 7)
+    rest, kept = split_votes(ballots(votes), 3, 7)
 
     def side(table: object, letter: str) -> object:
         return table.where(np.char.startswith(table.image_id, letter))  # type: ignore[attr-defined]

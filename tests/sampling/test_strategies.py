@@ -209,12 +209,12 @@ def test_bad_requests_are_refused(values: dict[str, Any], message: str) -> None:
 
 SCRIPT = """
 from replicate.sampling.frequencies import frequencies
-from replicate.sampling.holdout import split_votes
+from replicate.sampling.holdout import ballots, split_votes
 from replicate.sampling.strategies import Request, draw
 votes = {
     (f"p{i % 60}", str(i % 60 % 3), f"w{i // 60}", (i * 7 + i // 60) % 3 > 0) for i in range(480)
 }
-rest, kept = split_votes(votes, 2, 5)
+rest, kept = split_votes(ballots(votes), 2, 5)
 for strategy in ("matched-frequency", "top", "uniform"):
     request = Request("t", strategy, 3, 5, min_votes=3, min_original_images=5, fill=True)
     print(draw(request, rest, rest, {"0", "1", "2"}).chosen)

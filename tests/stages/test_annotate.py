@@ -121,7 +121,7 @@ def test_experts_judge_twice_and_only_what_both_accept_stays(tmp_path):
     with study.session() as session:
         stays = {(member.class_id, member.image_id) for member in queries.accepted(session)}
         assert stays == {(name, image) for name, image in pool if _rank(image) >= 3}
-        counted = queries.counted_votes(session)
+        counted = list(queries.counted_votes(session))
         assert len(counted) == 2 * len(pool)  # the votes before a second round count no more
         kept = session.scalar(select(func.count()).select_from(Vote))
         assert kept == 2 * len(pool) + 2 * len(disputed)

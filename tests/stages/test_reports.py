@@ -58,7 +58,7 @@ def test_one_report_by_a_worker_holds_an_image(lab):
     assert (row["image_id"], row["workers"], row["reviewers"], row["held"]) == (image, 1, [], True)
     assert image not in _pool(lab)
     with lab.study.session() as session:
-        votes = {(v.image_id, v.yes) for v in queries.counted_votes(session)}
+        votes = {(image, yes) for image, _, _, yes in queries.counted_votes(session)}
         (flag,) = session.scalars(select(SafetyFlag))
         assert flag.flagged_by == session.get_one(Assignment, flag.assignment_id).worker_id
     assert (image, False) in votes  # the answer counts as it was given
