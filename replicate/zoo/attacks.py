@@ -23,10 +23,11 @@ from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.base.randomness import stream, uniform
 from replicate.zoo.image_sets import ImageSet
 from replicate.zoo.loaded import LoadedModel
+from replicate.zoo.machine import usable_threads
 from replicate.zoo.output_maps import OutputMap
 from replicate.zoo.pixels import DECODER
 from replicate.zoo.prediction_files import Key, Scored, intact, path_of, write
-from replicate.zoo.scoring import TOP, usable_threads
+from replicate.zoo.scoring import TOP
 from replicate.zoo.view_cache import cut_views
 
 if TYPE_CHECKING:
