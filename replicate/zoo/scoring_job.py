@@ -5,6 +5,7 @@ order, in any process, on any machine that shares the folder; be killed, and be 
 the last shard of a model is there, its parts become one prediction file.
 """
 
+import glob
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -233,6 +234,12 @@ class Work:
             return nullcontext(True)
         return lease(self.job.work / "leases", unit, self.lifetime)
 
+    def forget_leases(self, models: list[Model]) -> None:
+        """Remove what lost workers held of models that are finished."""
+        for name in ("shard", *(model.unit for model in models)):
+            for left in (self.job.work / "leases").glob(f"{glob.escape(name)}.*.lease"):
+                left.unlink(missing_ok=True)
+
     def _ready(self, model: Model) -> tuple[LoadedModel, OutputMap]:
         if model.ready is None:
             loaded, classes = open_model(model.name, self.job.options), self.job.images.classes
@@ -368,8 +375,7 @@ def run_job(
         if not shared:
             (job.work / "shards.json").unlink(missing_ok=True)
         elif all(outcomes[model.name].path for model in models):
-            for left in (job.work / "leases").glob("shard.*.lease"):  # of workers that were lost
-                left.unlink(missing_ok=True)
+            work.forget_leases(models)
     return [outcomes[name] for name in names]
 
 
