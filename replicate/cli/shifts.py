@@ -48,8 +48,8 @@ def list_shifts(as_json: bool) -> None:
 @shifts.command(
     epilog=example(
         "replicate shifts corrupt --data pictures --output shifted --kind fog --severity 3",
-        "replicate shifts corrupt --data pictures --output shifted-32 --kind '*_noise' --severity 1 "
-        "--severity 5 --size 32 --json",
+        "replicate shifts corrupt --data pictures --output shifted-32 --kind '*_noise' "
+        "--severity 1 --severity 5 --size 32 --json",
     )
 )
 @click.option("--data", required=True, type=_PATH, help="A folder of images, best one a class.")
