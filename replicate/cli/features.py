@@ -1,11 +1,13 @@
 """`replicate features` and `replicate transfer`: what frozen models make of images."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from replicate.base.errors import ReplicateError, UsageError
+from replicate.cli.fine_tuning import fine_tuned
 from replicate.cli.models import options_of
 from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say
@@ -74,7 +76,9 @@ def features(
 @click.command(
     epilog=example(
         "replicate transfer --models py:mymodels:build --train pictures --test pictures "
-        "--output features --json"
+        "--output features --json",
+        "replicate transfer --models py:mymodels:build --train pictures --test pictures "
+        "--output features --fine-tune --epochs 2 --rate 0.1 --rate 0.01",
     )
 )
 @_MODELS
@@ -83,19 +87,34 @@ def features(
 @click.option("--output", required=True, type=_PATH, help="The folder of features.")
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(min=2),
               help="Folds of the training set that choose the penalty.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="The seed of the folds.")
+@click.option("--seed", default=0, show_default=True, help="The seed of folds and training.")
+@click.option("--fine-tune", is_flag=True, help="Train whole models a little, too.")
+@click.option("--epochs", default=10, show_default=True, type=click.IntRange(min=1),
+              help="Fine-tuning: passes over the training images.")  # fmt: skip
+@click.option("--rate", "rates", multiple=True, default=(0.01,), show_default=True,
+              type=click.FloatRange(min=0, min_open=True),
+              help="Fine-tuning: peak learning rate (of several the best held out).")  # fmt: skip
+@click.option("--batch", default=32, show_default=True, type=click.IntRange(min=2),
+              help="Fine-tuning: images a step.")  # fmt: skip
+@click.option("--mirror/--no-mirror", default=True, show_default=True,
+              help="Fine-tuning: mirror images at random (not digits, not text).")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="Fine-tuning: cpu, cuda …")
 @_DOWNLOAD
 @json_option
 def transfer(
     patterns: tuple[str, ...], train: Path, test: Path, output: Path, folds: int, seed: int,
+    fine_tune: bool, epochs: int, rates: tuple[float, ...], batch: int, mirror: bool, device: str,
     download: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Probe how much of a task models' frozen features hold.
+    """Probe how much of a task models' frozen features hold, and what models can become.
 
-    Regularised logistic regression on the features, its penalty chosen by folds of the training
-    set from a logarithmic grid; top-1 with interval, mean per class, 11-point mean average
-    precision. The table of several tasks goes into `replicate analyze --tasks`.
+    A linear probe: regularised logistic regression on the features, its penalty chosen by folds of
+    the training set from a logarithmic grid; top-1 with interval, mean per class, 11-point mean
+    average precision. With --fine-tune the same beside it for the whole model, trained a little:
+    killed, it carries on from the last epoch. The table of several tasks goes into
+    `replicate analyze --tasks`.
     """
+    from replicate.zoo.fine_tuning import Recipe
     from replicate.zoo.schemes import expand_names, open_model
 
     sides = (_set(train, f"{train.name}-train", output), _set(test, f"{test.name}-test", output))
@@ -103,27 +122,40 @@ def transfer(
         if side.class_ids is None:
             raise UsageError(f"{side.root} has images outside of class folders.")
     rows: list[dict[str, Any]] = []
+    recipe = Recipe(epochs, tuple(dict.fromkeys(rates)), batch=batch, mirror=mirror, seed=seed)
     for name in expand_names(patterns):
+        opened = partial(open_model, name, options_of(download=download))
         try:
-            model = open_model(name, options_of(download=download))
-            rows.append({"model": name, "ok": True, "reason": None}
-                        | _probe(model, sides, output, folds, seed))  # fmt: skip
+            row: dict[str, Any] = {"model": name, "ok": True, "reason": None}
+            row |= _probe(opened(), sides, output, folds, seed)
+            if fine_tune:
+                row["fine_tuned"] = fine_tuned(opened, sides, output, recipe, device)
+            rows.append(row)
         except ReplicateError as error:
             if isinstance(error, UsageError):
                 raise
             rows.append({"model": name, "ok": False, "reason": error.whole})
         if rows[-1].get("at_edge"):
             say(f"Warning: {name}: the penalty lies at an end of the grid.")
-    lines = [
-        f"{row['model']}: top-1 {100 * row['accuracy']:.2f} % "
-        f"[{100 * row['ci'][0]:.1f}, {100 * row['ci'][1]:.1f}], mean per class "
-        f"{100 * row['mean_per_class']:.2f} %, 11-point mAP {row['average_precision']:.3f}"
-        if row["ok"]
-        else f"{row['model']}: failed: {row['reason']}"
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        if not row["ok"]:
+            lines.append(f"{row['model']}: failed: {row['reason']}")
+            continue
+        lines.append(f"{row['model']}: {_measured(row)}")
+        if "fine_tuned" in row:
+            tuned: dict[str, Any] = row["fine_tuned"]
+            lines.append(f"  fine-tuned (rate {tuned['rate']:g}): {_measured(tuned)}")
     emit({"train": train.name, "test": test.name, "models": rows}, as_json, "\n".join(lines))
     click.get_current_context().exit(0 if all(row["ok"] for row in rows) else 3)
+
+
+def _measured(row: dict[str, Any]) -> str:
+    return (
+        f"top-1 {100 * row['accuracy']:.2f} % "
+        f"[{100 * row['ci'][0]:.1f}, {100 * row['ci'][1]:.1f}], mean per class "
+        f"{100 * row['mean_per_class']:.2f} %, 11-point mAP {row['average_precision']:.3f}"
+    )
 
 
 def _set(data: Path, name: str | None, output: Path) -> "ImageSet":

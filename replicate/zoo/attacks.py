@@ -23,7 +23,7 @@ from replicate.base.errors import ItemError, MissingError, UsageError
 from replicate.base.randomness import stream, uniform
 from replicate.zoo.image_sets import ImageSet
 from replicate.zoo.loaded import LoadedModel
-from replicate.zoo.machine import usable_threads
+from replicate.zoo.machine import prepare_torch, usable_threads
 from replicate.zoo.output_maps import OutputMap
 from replicate.zoo.pixels import DECODER
 from replicate.zoo.prediction_files import Key, Scored, intact, path_of, write
@@ -245,7 +245,7 @@ def _attackable(model: LoadedModel, outputs: OutputMap, device: str) -> Iterator
         def forward(self, batch: "Tensor") -> Any:
             return outputs.scores(self.network(batch))
 
-    torch.set_num_threads(usable_threads())
+    prepare_torch()
     try:
         network = Mapped().eval().to(device)
     except (RuntimeError, AssertionError) as error:

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def embedder(model: LoadedModel) -> "nn.Module":
-    """A module that gives the input of the model's last linear layer.
+def last_layer(model: LoadedModel) -> "tuple[str, nn.Linear]":
+    """The model's last linear layer, and its name in the module.
 
-    The layer is found by what it does, not by its name: the last one to run whose width is that
-    of the outputs. It holds for the classifiers of timm, torchvision and transformers alike.
+    It is found by what it does, not by its name: the last one whose width is that of the outputs.
+    It holds for the classifiers of timm, torchvision and transformers alike.
 
     Args:
         model: The model.
@@ -24,13 +24,27 @@ def embedder(model: LoadedModel) -> "nn.Module":
     import torch
 
     heads = [
-        layer
-        for layer in model.module.modules()
+        (name, layer)
+        for name, layer in model.module.named_modules()
         if isinstance(layer, torch.nn.Linear) and layer.out_features == model.n_outputs
     ]
     if not heads:
         raise ItemError("no_features", f"{model.name} has no last linear layer to look behind")
-    head, network = heads[-1], model.module
+    return heads[-1]
+
+
+def embedder(model: LoadedModel) -> "nn.Module":
+    """A module that gives the input of the model's last linear layer.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ItemError: With reason ``no_features``: its last layer is no linear one.
+    """
+    import torch
+
+    head, network = last_layer(model)[1], model.module
 
     class Features(torch.nn.Module):
         """The network without its last layer."""

@@ -120,3 +120,21 @@ def test_a_testbed_says_what_it_cannot_do(run, tmp_path, more, word):
     words = ("train", "--train", train, "--test", f"own={train}", "--output", tmp_path / "bed")
     code, _, err = run(*words, *more)
     assert code == 2 and word in err, err
+
+
+def test_fine_tuning_stands_beside_the_probe_and_is_kept(run, tmp_path):
+    train, test = _coloured(tmp_path / "a", 60), _coloured(tmp_path / "b", 30, 5)
+    (test / "class0" / "000.png").write_bytes(b"broken")
+    words = ("transfer", "--models", "py:support.tuned_models:normed", "--train", train, "--test",
+             test, "--output", tmp_path / "f", "--folds", 3, "--fine-tune", "--epochs", 3,
+             "--rate", 0.05, "--seed", 4)  # fmt: skip
+    code, value, err = run(*words)
+    assert code == 0, err
+    row = value["models"][0]["fine_tuned"]
+    assert row["accuracy"] > 0.9 and row["n"] == 29 and row["n_train"] == 60
+    assert row["recipe"]["seed"] == 4 and row["rate"] == 0.05 and row["failed_images"] == 1
+    assert "3 of 3 epochs" in err
+    code, again, err = run(*words)
+    assert again == value and "epochs" not in err
+    assert not list((tmp_path / "f" / "fine-tuned" / ".work").glob("*"))
+    assert "fine-tuned (rate 0.05): top-1" in run(*words, as_json=False)[1]
