@@ -14,6 +14,8 @@
 Every exception carries a message for a person and a hint: the next thing to do.
 """
 
+from typing import Any
+
 
 class ReplicateError(Exception):
     """Something that a user should read, without a traceback.
@@ -29,6 +31,7 @@ class ReplicateError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details: dict[str, Any] = {}  # what --json says beside the message
 
     @property
     def whole(self) -> str:

@@ -168,12 +168,12 @@ def _explain(error: Exception, json_wanted: bool) -> int:
     if known.hint:
         click.echo(f"Next:  {known.hint}", err=True)
     if json_wanted:
-        _emit_error(known.message, known.hint, known.exit_code)
+        _emit_error(known.message, known.hint, known.exit_code, known.details)
     return known.exit_code
 
 
-def _emit_error(message: str, hint: str, code: int) -> None:
-    value: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code}
+def _emit_error(message: str, hint: str, code: int, details: dict[str, Any] | None = None) -> None:
+    value: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code} | (details or {})
     click.echo(json.dumps(value, ensure_ascii=False))
 
 

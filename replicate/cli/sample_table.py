@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from replicate.crowd.frequency import Checked
     from replicate.sampling.frequencies import Frequencies
-    from replicate.sampling.strategies import Request
+    from replicate.sampling.quota import Keywords
+    from replicate.sampling.request import Request
     from replicate.sampling.tables import Drawn
 
 NAMES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform", "quota")
@@ -38,14 +39,18 @@ TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--strategy", required=True, type=click.Choice(NAMES), help="How to draw; there is no default."
 )
 @click.option(
-    "--per-class", required=True, type=click.IntRange(min=1), metavar="N", help="Images a class."
-)
+    "--per-class", required=True, type=click.IntRange(min=0), metavar="N",
+    help="Images a class. quota: 0 for one in thirty of each keyword's original images.",
+)  # fmt: skip
 @click.option("--seed", required=True, type=click.IntRange(min=0), help="The seed of the draw.")
 @click.option(
     "--bins", default="0.2,0.4,0.6,0.8", show_default=True, help="Inner edges of the bins."
 )
 @click.option(
-    "--threshold", type=click.FloatRange(0, 1), metavar="T", help="threshold: smallest frequency."
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="T",
+    help="threshold, quota: smallest frequency.",
 )
 @click.option(
     "--min-votes", type=click.IntRange(min=1), default=10, show_default=True,
@@ -55,7 +60,7 @@ TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--min-original-images", type=click.IntRange(min=1), default=20, show_default=True,
     help="Matching: original images with enough votes a class.",
 )  # fmt: skip
-@click.option("--fill", is_flag=True, help="matched-frequency: fill a short bin from higher ones.")
+@click.option("--fill", is_flag=True, help="Let other images stand in for missing ones; marked.")
 @click.option(
     "--holdout-votes", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
     help="Votes an image set aside before drawing, to check the match.",
@@ -100,21 +105,16 @@ def table(
     """
     from replicate.base.tables import read_table, write_table
     from replicate.crowd.frequency import check_table
-    from replicate.sampling.strategies import Request
+    from replicate.sampling.request import Request
     from replicate.sampling.tables import draw_from_tables
 
     if (strategy == "quota") != (keywords is not None):
         raise UsageError("--keywords K belongs to --strategy quota, and that needs it.")
+    if strategy != "quota" and not per_class:
+        raise UsageError("--per-class 0 belongs to --strategy quota.", "Say 1 or more.")
     if covariates is not None and (strategy != "matched-estimated" or plan):
         raise UsageError("--covariates belongs to --strategy matched-estimated, without --plan.")
-    if keywords is not None:
-        if plan or fill or holdout_votes or output is None:
-            raise UsageError(
-                "The quota strategy needs --output, and knows no --plan, --fill, --holdout-votes."
-            )
-        sides = original, pool, output
-        _quota(*sides, keywords, per_class, seed, min_votes, threshold or 0.0, as_json)
-        return
+    names = tuple(name.strip() for name in (covariates or "").split(",") if name.strip())
     request = Request(
         name=strategy,
         strategy=strategy,
@@ -125,21 +125,23 @@ def table(
         min_original_images=min_original_images,
         fill=fill,
         threshold=threshold,
+        keywords=keywords,
+        covariates=names,
     )
     frames = read_table(original), read_table(pool)
+    words = None if keywords is None else _keywords(frames, (original.name, pool.name))
     old, fresh = check_table(frames[0]), check_table(frames[1])
     candidates = _frequencies(fresh)
     if plan:
-        _show_plan(request, candidates, _frequencies(old), holdout_votes, as_json)
+        _show_plan(request, candidates, _frequencies(old), holdout_votes, words, as_json)
         return
     if output is None:
         raise UsageError("Say where the set goes.", "Add --output SET.csv, or --plan")
     extra = None
     if covariates is not None:
-        names = [name.strip() for name in covariates.split(",") if name.strip()]
-        extra = (names, _numbers(frames[1], names, pool), _numbers(frames[0], names, original))
+        extra = _numbers(frames[1], names, pool), _numbers(frames[0], names, original)
     drawn = draw_from_tables(
-        request, candidates, _frequencies(old), candidates.class_ids(), holdout_votes, extra
+        request, candidates, _frequencies(old), candidates.class_ids(), holdout_votes, extra, words
     )
     write_table(_rows(drawn), output)
     left_out = Counter(item.reason for item in (*old.left_out, *fresh.left_out))
@@ -149,6 +151,7 @@ def table(
         "digest": drawn.digest,
         "heldout": None if drawn.heldout is None else drawn.heldout.as_dict(),
         "covariates": [item.as_dict() for item in drawn.balance],
+        "frequency_shift": None if drawn.shift is None else drawn.shift.as_dict(),
         "output": str(output),
         "left_out": dict(sorted(left_out.items())),
     }
@@ -208,6 +211,12 @@ def _text(drawn: "Drawn", output: Path) -> str:
         f"{len(drawn.chosen)} images of {len(drawn.per_class)} classes in {output}",
         f"digest {drawn.digest}",
     ]
+    if drawn.shift is not None:
+        lines.append(
+            f"Matching covariates would have moved the mean true frequency by "
+            f"{drawn.shift.expected:+.4f} (standard error {drawn.shift.se:.4f}), which the choice "
+            "of votes makes up for"
+        )
     if drawn.heldout is not None:
         lines.append(
             f"On the votes set aside: original {drawn.heldout.original:.4f}, new "
@@ -247,6 +256,7 @@ def _show_plan(
     pool: "Frequencies",
     original: "Frequencies",
     holdout_votes: int,
+    keywords: "Keywords | None",
     as_json: bool,
 ) -> None:
     from dataclasses import asdict
@@ -260,7 +270,7 @@ def _show_plan(
     pool, _ = set_aside(pool, holdout_votes, request.seed)
     original, _ = set_aside(original, holdout_votes, request.seed)
     rows = []
-    for need in plan(request, pool, original, classes).needs:
+    for need in plan(request, pool, original, classes, keywords=keywords).needs:
         side = original if need.stratum == ORIGINAL_IMAGES else pool
         more = more_needed(need, side.of_class(need.class_id), request.min_votes)
         told = {"more_votes": more.votes, "more_candidates": more.candidates}
@@ -268,56 +278,21 @@ def _show_plan(
     show_needs(rows, as_json)
 
 
-def _quota(
-    original: Path,
-    pool: Path,
-    output: Path,
-    keywords: int,
-    per_class: int,
-    seed: int,
-    min_votes: int,
-    least: float,
-    as_json: bool,
-) -> None:
-    """As CIFAR-10.1 v6: a class's images are shared out among its most frequent keywords."""
-    from replicate.base.digests import digest_value
-    from replicate.base.tables import need_columns, read_table, write_table
-    from replicate.crowd.frequency import check_table
-    from replicate.sampling.frequencies import ELIGIBLE, eligibility
-    from replicate.sampling.quota import draw_by_quota, keyword_quotas
-    from replicate.sampling.tables import Drawn
+def _keywords(frames: "tuple[pd.DataFrame, pd.DataFrame]", names: tuple[str, str]) -> "Keywords":
+    """The keywords of both tables; an image counts once for each keyword that it has."""
+    from replicate.base.tables import need_columns
+    from replicate.sampling.quota import Keywords
 
-    old, frame = read_table(original), read_table(pool)
-    need_columns(old, ("class_id", "keyword"), original.name)
-    need_columns(frame, ("image_id", "class_id", "keyword"), pool.name)
-    checked = check_table(frame)
-    table = _frequencies(checked)
-    good = table.where((eligibility(table, min_votes) == ELIGIBLE) & (table.frequency >= least))
-    there = set(zip(good.image_id.tolist(), good.class_id.tolist(), strict=True))
-    found: dict[str, list[tuple[str, str]]] = {name: [] for name in table.class_ids()}
-    columns = (frame[name].tolist() for name in ("image_id", "class_id", "keyword"))
-    for image, of_class, keyword in zip(*columns, strict=True):
-        if keyword and (image, of_class) in there:
-            found[of_class].append((image, keyword))
-    quotas = {}
-    for name in found:
-        counts = Counter(word for word in old.loc[old["class_id"] == name, "keyword"] if word)
-        if not counts:
-            raise UsageError(
-                f"{original.name} has no keyword for class {name}, and {pool.name} has the class.",
-                "Give the keywords of its original images, or leave the class out.",
-            )
-        quotas[name] = keyword_quotas(counts, keywords, per_class)
-    chosen = draw_by_quota("quota", seed, found, quotas)
-    images = [[item.class_id, item.image_id] for item in chosen]
-    parameters = {"keywords": keywords, "per_class": per_class, "seed": seed, "threshold": least}
-    digest = digest_value({"parameters": parameters | {"min_votes": min_votes}, "images": images})
-    per = dict(sorted(Counter(item.class_id for item in chosen).items()))
-    drawn = Drawn(tuple(chosen), per, digest, None)
-    write_table(_rows(drawn), output)
-    value = {"n": len(chosen), "per_class": per, "digest": digest, "heldout": None}
-    left_out = dict(sorted(Counter(item.reason for item in checked.left_out).items()))
-    emit({**value, "output": str(output), "left_out": left_out}, as_json, _text(drawn, output))
-    if left_out:
-        say(f"Rows were left out: {left_out}")
-        sys.exit(3)
+    columns = ["image_id", "class_id", "keyword"]
+    sides = []
+    for frame, name in zip(frames, names, strict=True):
+        need_columns(frame, columns, name)
+        rows = frame.loc[frame["keyword"] != "", columns].drop_duplicates()
+        sides.append(list(rows.itertuples(index=False, name=None)))
+    original: dict[str, Counter[str]] = {}
+    for _, class_id, keyword in sides[0]:
+        original.setdefault(class_id, Counter())[keyword] += 1
+    pool: dict[tuple[str, str], set[str]] = {}
+    for image, class_id, keyword in sides[1]:
+        pool.setdefault((image, class_id), set()).add(keyword)
+    return Keywords(original, pool)

@@ -67,6 +67,13 @@ class OriginalConfig(Table):
     limit_per_class: int | None = Field(
         None, ge=1, description="Use only the first so many images of each class of each set."
     )
+    metadata: str | None = Field(
+        None,
+        description="A CSV, TSV, JSON lines or parquet table of what is known of the test set's "
+        "images, for `[[sample]]` covariates and quotas: a column `file` with their names in the "
+        "set, and `keyword`, `taken` or `year`, `uploaded`, `rank`. Default: the table `test`, if "
+        "it is one.",
+    )
 
 
 class ControlConfig(Table):

@@ -35,6 +35,11 @@ class TrueMatching:
     Classes are asked for one after the other, in a fixed order: each carries on what the one
     before could not round away.
 
+    Attributes:
+        cells: Votes and misses of each cell, shape (k, 2).
+        moments: Expected powers 0 to 3 of the true share of misses (1 - frequency) of the pool's
+            images of each cell, shape (k, 4).
+
     Args:
         pool: Counts of the eligible candidates of all classes, each with at least 3 votes.
         original: Counts of the original's images with enough votes, likewise.
@@ -62,7 +67,7 @@ class TrueMatching:
         posterior = found[0] * likelihood
         posterior /= posterior.sum(axis=1, keepdims=True)
         powers = _GRID[:, None] ** np.arange(MOMENTS + 1)
-        self._moments: Floats = posterior @ powers
+        self.moments: Floats = posterior @ powers
         self._likelihood = likelihood
         self._share = np.bincount(shown, weights=counts)[shown] / counts.sum()
         original_cells, of_original = vote_cells(original.selected, original.shown)
@@ -86,27 +91,44 @@ class TrueMatching:
         pairs = zip(there.shown.tolist(), missed, strict=True)
         return np.array([known[pair] for pair in pairs], dtype=np.int64)
 
-    def take(self, class_id: str, available: Counts, images: int) -> Counts:
-        """How many images of each cell the class gives.
+    def target(self, class_id: str, images: int) -> Floats:
+        """Sums of the powers 0 to 3 of true shares of misses that a class is to have, shape (4,).
+
+        Args:
+            class_id: The class; the original has images of it.
+            images: Images wanted.
+        """
+        own = self._of_original[self._original_classes == class_id]
+        target: Floats = self._original_moments[own].mean(axis=0) * images + self._carried
+        target[0] = images
+        return target
+
+    def carry(self, target: Floats, given: Floats) -> None:
+        """What a class's images lack to its target; the next class makes up for it."""
+        self._carried = target - given
+
+    @property
+    def left_over(self) -> float:
+        """Sum of true frequencies that the classes so far have more than the original's."""
+        return float(self._carried[1])
+
+    def take(self, class_id: str, available: Counts, target: Floats) -> Counts:
+        """How many images of each cell a class gives.
 
         Args:
             class_id: The class; the original has images of it.
             available: Its candidates by cell, shape (k,), at least as many as are wanted.
-            images: Images wanted.
+            target: Images wanted and sums of powers, shape (4,).
 
         Returns:
-            Shape (k,), at the most what is available, adding up to ``images``.
+            Shape (k,), at the most what is available, adding up to the images wanted.
         """
         own = self._of_original[self._original_classes == class_id]
-        target = self._original_moments[own].mean(axis=0) * images + self._carried
-        target[0] = images
+        images = round(float(target[0]))
         histogram = (
             images * self._share * (self._original_posterior[own].mean(axis=0) @ self._likelihood.T)
         )
-        wanted = _solve(self._moments, histogram, target, available)
-        taken = _whole(wanted, available, images)
-        self._carried = target - taken @ self._moments
-        return taken
+        return _whole(_solve(self.moments, histogram, target, available), available, images)
 
 
 def _solve(moments: Floats, histogram: Floats, target: Floats, available: Counts) -> Floats:

@@ -1,7 +1,8 @@
 """Whether a sample can be drawn at all: what is wanted, what is there, what is missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from replicate.base.errors import GuardError
 
@@ -18,7 +19,7 @@ class Need:
             annotated images to say what is wanted.
         wanted: Images wanted.
         there: Eligible images there.
-        filled: Images that come from higher strata instead, on request.
+        filled: Images that stand in for missing ones, on request.
         missing: Images that are neither there nor filled.
     """
 
@@ -36,6 +37,7 @@ class InfeasibleSample(GuardError):  # noqa: N818 - it is no error of the progra
     Args:
         needs: Every need of the sample; those with something missing are named.
         name: The test set's name.
+        fill: Whether it was asked to fill already.
 
     >>> error = InfeasibleSample([Need("7", "[0, 0.2)", 4, 1, 0, 3)], "matched")
     >>> error.message
@@ -44,7 +46,9 @@ class InfeasibleSample(GuardError):  # noqa: N818 - it is no error of the progra
     4
     """
 
-    def __init__(self, needs: Sequence[Need], name: str = "the test set") -> None:
+    def __init__(
+        self, needs: Sequence[Need], name: str = "the test set", fill: bool = False
+    ) -> None:
         short = [need for need in needs if need.missing > 0]
         shown = [
             f"class {need.class_id}, stratum {need.stratum}: {need.wanted} wanted, "
@@ -54,27 +58,33 @@ class InfeasibleSample(GuardError):  # noqa: N818 - it is no error of the progra
         if len(short) > _NAMED:
             rest = sum(need.missing for need in short[_NAMED:])
             shown.append(f"and {rest} more in {len(short) - _NAMED} other strata")
-        super().__init__(f"Too few images for {name}: {'; '.join(shown)}.", _advice(short))
-        self.needs = tuple(needs)
+        super().__init__(f"Too few images for {name}: {'; '.join(shown)}.", _advice(short, fill))
+        self.needs, self.name = tuple(needs), name
+        self.details = {"lacking": self.lacking()}
+
+    def lacking(self) -> list[dict[str, Any]]:
+        """What is missing, by class and stratum, as JSON values."""
+        return [{"set": self.name, **asdict(need)} for need in self.needs if need.missing > 0]
 
 
-def _advice(short: Sequence[Need]) -> str:
+def _advice(short: Sequence[Need], fill: bool) -> str:
     classes = ", ".join(sorted({need.class_id for need in short})[:_NAMED])
     if any(need.stratum == ORIGINAL_IMAGES for need in short):
         return (
             f"Collect votes on more original images of class {classes} ([label] positive), or "
             "lower min_original_images or min_votes."
         )
+    other = "" if fill else ", or let other images stand in (fill = true; --fill for tables)"
     return (
         f"Gather and label more candidates for class {classes} ([gather] per_class), or lower "
-        "per_class or min_votes of the set; matched-frequency can fill upwards: fill = true."
+        f"per_class or min_votes of the set{other}. All that is lacking is shown with --plan."
     )
 
 
 ORIGINAL_IMAGES = "original images"
 
 
-def require_feasible(needs: Sequence[Need], name: str = "the test set") -> None:
+def require_feasible(needs: Sequence[Need], name: str = "the test set", fill: bool = False) -> None:
     """Stop if anything is missing.
 
     Raises:
@@ -83,4 +93,4 @@ def require_feasible(needs: Sequence[Need], name: str = "the test set") -> None:
     >>> require_feasible([Need("7", "[0, 0.2)", 4, 4, 0, 0)])
     """
     if any(need.missing > 0 for need in needs):
-        raise InfeasibleSample(needs, name)
+        raise InfeasibleSample(needs, name, fill)

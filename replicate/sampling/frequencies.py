@@ -281,11 +281,11 @@ def reason_codes(
                 kinds.append(reason)
             if row >= 0:
                 code[row] = kinds.index(reason)
-    code[_lost_to_another_class(pool, np.flatnonzero(code == 0))] = 3
+    code[lost_to_another_class(pool, np.flatnonzero(code == 0))] = 3
     return kinds, code
 
 
-def _lost_to_another_class(pool: Frequencies, good: Counts) -> list[int]:
+def lost_to_another_class(pool: Frequencies, good: Counts) -> list[int]:
     """Of rows with the same image, all but the best."""
     names = pool.image_id if len(good) == len(pool) else pool.image_id[good]
     ranked: dict[str, list[tuple[float, int, str, int]]] = {}

@@ -9,11 +9,17 @@ need not be made again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from replicate.base.digests import digest_value
 from replicate.sampling.feasibility import Need
-from replicate.sampling.frequencies import ELIGIBLE, Frequencies, eligibility
-from replicate.sampling.strategies import Chosen, Request, Sample, plan
+from replicate.sampling.frequencies import ELIGIBLE, TOO_FEW_VOTES, Frequencies, eligibility
+from replicate.sampling.quota import Keywords
+from replicate.sampling.request import Chosen, Request, Sample
+from replicate.sampling.strategies import plan
+
+if TYPE_CHECKING:
+    from replicate.sampling.covariates import Covariates
 
 NOT_IN_POOL, GAVE_WAY = "not_in_pool", "gave_way"
 
@@ -53,9 +59,22 @@ class Revision:
 
 
 def class_sources(
-    request: Request, pool: Frequencies, original: Frequencies, class_ids: Sequence[str]
+    request: Request,
+    pool: Frequencies,
+    original: Frequencies,
+    class_ids: Sequence[str],
+    covariates: "Covariates | None" = None,
+    keywords: Keywords | None = None,
 ) -> dict[str, str]:
     """By class, a digest of everything that its images depend on, but for what is excluded.
+
+    Args:
+        request: What is asked for.
+        pool: Selection counts of the candidates.
+        original: Selection counts of original images.
+        class_ids: The classes.
+        covariates: What else is matched.
+        keywords: Those of the images.
 
     >>> from replicate.sampling.frequencies import frequencies
     >>> pool = frequencies([("a", "0", 9, 10), ("b", "1", 2, 10)])
@@ -74,7 +93,12 @@ def class_sources(
         columns = [
             [side.image_id.tolist(), side.selected.tolist(), side.shown.tolist()] for side in sides
         ]
-        found[class_id] = digest_value([parameters, class_id, columns])
+        more = [
+            facts.of_class(class_id, sides[0].image_id.tolist())
+            for facts in (covariates, keywords)
+            if facts is not None
+        ]
+        found[class_id] = digest_value([parameters, class_id, columns, *more])
     return found
 
 
@@ -85,6 +109,8 @@ def revise(
     class_ids: Sequence[str],
     previous: Previous,
     excluded: Mapping[tuple[str, str], str] | None = None,
+    covariates: "Covariates | None" = None,
+    keywords: Keywords | None = None,
 ) -> Revision:
     """What the next revision of a test set holds.
 
@@ -95,6 +121,8 @@ def revise(
         class_ids: The classes that the set must have.
         previous: The revision before.
         excluded: Candidates that must not be in it: reasons by (image id, class id).
+        covariates: What else is matched.
+        keywords: Those of the images.
 
     >>> from replicate.sampling.frequencies import frequencies
     >>> pool = frequencies([("a", "0", 9, 10), ("b", "0", 2, 10), ("c", "0", 10, 10)])
@@ -111,18 +139,21 @@ def revise(
     before: dict[str, list[Chosen]] = {}
     for item in previous.chosen:
         before.setdefault(item.class_id, []).append(item)
-    sources = class_sources(request, pool, original, classes)
+    sources = class_sources(request, pool, original, classes, covariates, keywords)
     same = [
         class_id
         for class_id in classes
-        if len(before.get(class_id, ())) == request.per_class
+        if (not request.per_class or len(before.get(class_id, ())) == request.per_class)
         and previous.sources.get(class_id) == sources[class_id]
-        and all(reason_of.get((c.image_id, class_id)) == ELIGIBLE for c in before[class_id])
+        and all(_stays(c, reason_of) for c in before[class_id])
     ]
     stays = [item for class_id in same for item in before[class_id]]
     members = {(item.image_id, item.class_id) for item in previous.chosen}
     rest = [class_id for class_id in classes if class_id not in set(same)]
-    drawn = plan(request, pool, original, rest, excluded, members)
+    if covariates is not None:
+        kept = [(item.image_id, item.class_id) for item in stays]
+        covariates.count(kept, kept)
+    drawn = plan(request, pool, original, rest, excluded, members, covariates, keywords)
     needs = [
         Need(class_id, "as before", len(before[class_id]), len(before[class_id]), 0, 0)
         for class_id in same
@@ -142,6 +173,12 @@ def revise(
     )
     sample = Sample(chosen, tuple(sorted([*drawn.needs, *needs], key=_class_of)), drawn.reasons)
     return Revision(sample, len(members & now), dropped, unchanged)
+
+
+def _stays(item: Chosen, reasons: Mapping[tuple[str, str], str]) -> bool:
+    """Whether an image may stay: it is eligible, or stands in and still has only too few votes."""
+    reason = reasons.get((item.image_id, item.class_id))
+    return reason == ELIGIBLE or (item.filled and reason == TOO_FEW_VOTES)
 
 
 def _class_of(need: Need) -> str:

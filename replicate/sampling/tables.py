@@ -8,10 +8,12 @@ import numpy as np
 
 from replicate.base.digests import digest_value
 from replicate.base.randomness import stream
-from replicate.sampling.covariates import MISSING, Balance, Covariates, Values
+from replicate.sampling.covariates import MISSING, Balance, Covariates, Shift, Values
 from replicate.sampling.frequencies import Frequencies
 from replicate.sampling.holdout import Check, compare
-from replicate.sampling.strategies import Chosen, Request, draw
+from replicate.sampling.quota import Keywords
+from replicate.sampling.request import Chosen, Request
+from replicate.sampling.strategies import draw
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Drawn:
         digest: SHA-256 over strategy, parameters and images.
         heldout: The match on votes that had no part in drawing; None if none were set aside.
         balance: The covariates' means, if some were matched.
+        shift: What matching them did to true frequencies.
     """
 
     chosen: tuple[Chosen, ...]
@@ -31,6 +34,7 @@ class Drawn:
     digest: str
     heldout: Check | None
     balance: tuple[Balance, ...] = ()
+    shift: Shift | None = None
 
 
 def set_aside(table: Frequencies, votes: int, seed: int) -> tuple[Frequencies, Frequencies]:
@@ -78,7 +82,8 @@ def draw_from_tables(
     original: Frequencies,
     class_ids: Sequence[str],
     holdout_votes: int = 0,
-    covariates: tuple[Sequence[str], Values, Values] | None = None,
+    covariates: tuple[Values, Values] | None = None,
+    keywords: Keywords | None = None,
 ) -> Drawn:
     """Draw a test set from counts of a pool, and check the match on votes set aside.
 
@@ -88,8 +93,9 @@ def draw_from_tables(
         original: Counts of the original's images.
         class_ids: The classes that the set must have.
         holdout_votes: Votes of every image that have no part in drawing.
-        covariates: matched-estimated: names, and by (image id, class id) the numbers of the
+        covariates: The numbers of the request's covariates by (image id, class id), of the
             candidates and of the original's images. Candidates without them are not eligible.
+        keywords: quota: those of the original's images and of the candidates.
 
     Raises:
         InfeasibleSample: Some class has too few images.
@@ -100,21 +106,20 @@ def draw_from_tables(
     extra, excluded = None, None
     if covariates is not None:
         counted = original.where(original.shown >= request.min_votes)
-        extra = Covariates(tuple(covariates[0]), covariates[1], covariates[2], counted)
+        extra = Covariates(request.covariates, *covariates, counted)
         keys = zip(pool.image_id.tolist(), pool.class_id.tolist(), strict=True)
         excluded = {key: MISSING for key in keys if key not in extra.pool}
-    chosen = draw(request, pool, original, class_ids, excluded, extra).chosen
+    chosen = draw(request, pool, original, class_ids, excluded, extra, keywords).chosen
     inside = np.zeros(len(pool), dtype=bool)
     inside[pool.rows_of((item.image_id, item.class_id) for item in chosen)] = True
     check = compare(original_kept, pool_kept.where(inside)) if holdout_votes else None
     images = [[item.class_id, item.image_id] for item in chosen]
     parameters = {**request.parameters(), "holdout_votes": holdout_votes}
-    if extra is not None:
-        parameters["covariates"] = list(extra.names)
     return Drawn(
         chosen,
         dict(sorted(Counter(item.class_id for item in chosen).items())),
         digest_value({"parameters": parameters, "images": images}),
         check,
         () if extra is None else extra.balance(),
+        None if extra is None else extra.frequency_shift(),
     )

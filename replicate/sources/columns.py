@@ -10,5 +10,8 @@ COLUMNS = {
     "licence": ("licence", "license"),
     "page_url": ("page_url", "page", "source_url"),
     "uploaded": ("uploaded", "date_upload", "upload_date", "date"),
+    "taken": ("taken", "date_taken", "datetaken", "year"),
+    "keyword": ("keyword", "search_term", "query"),
+    "rank": ("rank", "query_rank"),
 }
 TEXTS = ("title", "text", "caption", "description", "tags")

@@ -33,6 +33,7 @@ class Photo:
         page_url: The page that people visit.
         uploaded: Upload time, UTC; None if unknown.
         taken: When it was taken, as the source writes it (no time zone is known).
+        keyword: The keyword that the source says it was found by; empty: the search term.
         tags: Its tags.
         urls: Addresses of the files by size name (``"url_o"``, ``"url_l"``, …), in a fixed order.
     """
@@ -45,6 +46,7 @@ class Photo:
     page_url: str = ""
     uploaded: datetime | None = None
     taken: str = ""
+    keyword: str = ""
     tags: tuple[str, ...] = ()
     urls: dict[str, str] = field(default_factory=dict)
 

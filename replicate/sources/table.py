@@ -8,7 +8,8 @@ The table is CSV, TSV, JSON lines or parquet. Its columns, in capitals or not:
 ``title``, ``text``, ``caption``,                a term finds the rows that have all of its words,
 ``description``, ``tags``                        wherever there is no class column
 ``id``, ``owner``, ``licence``, ``page_url``,    kept with each candidate
-``uploaded`` (a time, or seconds since 1970)
+``uploaded`` (a time, or seconds since 1970),
+``taken`` or ``year``, ``keyword``
 ===============================================  ================================================
 
 A folder with such a table of its files is searched the same way, by tags and texts.
@@ -135,6 +136,8 @@ class TableSource:
             licence=self._cell("licence", place),
             page_url=self._cell("page_url", place),
             uploaded=_moment(self._cell("uploaded", place)),
+            taken=self._cell("taken", place),
+            keyword=self._cell("keyword", place),
             tags=tuple(split_tags(tags[place])) if tags else (),
             urls={"url_o": self._url(place)},
         )

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from replicate.base.errors import GuardError
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.erasing import erase_returned
+from replicate.stages.gather_facts import gather_facts
 from replicate.stages.gather_files import download_candidates, missing_files
 from replicate.stages.gather_references import gather_references
 from replicate.stages.gather_search import search_classes
@@ -25,6 +26,7 @@ def gather(context: Context) -> Tally:
     """Gather what is missing: sets, searches, files."""
     tally = Tally()
     gather_sets(context, tally)
+    gather_facts(context, tally)
     gather_references(context, tally)
     search_classes(context, tally)
     with context.study.session() as session:

@@ -210,6 +210,7 @@ class FoundRows:
                     "licence": photo.licence or None,
                     "uploaded": photo.uploaded.isoformat() if photo.uploaded else None,
                     "taken": photo.taken or None,
+                    "keyword": photo.keyword or None,
                     "tags": " ".join(photo.tags) or None,
                     "sizes": self._sizes(photo),
                     "status": "found",

@@ -15,7 +15,7 @@ from replicate.base.resources import data_dir
 
 __all__ = ["SCHEMA", "connect", "schema_version", "session", "sqlite_url", "upgrade"]
 
-SCHEMA = "0012"
+SCHEMA = "0013"
 
 
 def sqlite_url(path: Path) -> str:

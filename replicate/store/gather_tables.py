@@ -74,6 +74,9 @@ class Candidate(Base):
     uploaded: Mapped[str | None] = text("When it was uploaded.")
     taken: Mapped[str | None] = text("When it was taken.")
     tags: Mapped[str | None] = text("Its tags, separated by spaces.")
+    keyword: Mapped[str | None] = text(
+        "The keyword that the source says it was found by; null: the term of the search."
+    )
     sizes: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True), doc="The addresses of all its sizes, by name; null: only `url`."
     )

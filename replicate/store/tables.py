@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from replicate.store.ethics_tables import SafetyCheck, SafetyFlag, Takedown
+from replicate.store.fact_tables import OriginalFact
 from replicate.store.gather_tables import ApiCall, Candidate, ClassSearch, Query
 from replicate.store.label_tables import (
     Assignment,
@@ -45,6 +46,7 @@ __all__ = [
     "HitImage",
     "Image",
     "Model",
+    "OriginalFact",
     "Payment",
     "Prediction",
     "PreparedImage",

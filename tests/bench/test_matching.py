@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from replicate.sampling.frequencies import frequencies
-from replicate.sampling.strategies import Request, draw
+from replicate.sampling.request import Request
+from replicate.sampling.strategies import draw
 from replicate.sampling.tables import draw_from_tables
 
 pytestmark = pytest.mark.timeout(3600)

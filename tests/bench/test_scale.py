@@ -21,7 +21,8 @@ from bench.paper_loops import Loops, loaded
 from replicate.base.randomness import uniform
 from replicate.sampling.frequencies import Frequencies, tabulated
 from replicate.sampling.holdout import Ballots, split_votes
-from replicate.sampling.strategies import Request, Sample, draw
+from replicate.sampling.request import Request, Sample
+from replicate.sampling.strategies import draw
 
 pytestmark = pytest.mark.timeout(1800)
 

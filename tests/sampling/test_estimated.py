@@ -7,7 +7,8 @@ from replicate.base.errors import UsageError
 from replicate.sampling.estimated import MOMENTS, TrueMatching, _whole
 from replicate.sampling.feasibility import InfeasibleSample
 from replicate.sampling.frequencies import Frequencies, frequencies
-from replicate.sampling.strategies import Request, draw
+from replicate.sampling.request import Request
+from replicate.sampling.strategies import draw
 
 CLASSES = [str(number) for number in range(10)]
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from replicate.base.errors import UsageError
 from replicate.sampling.frequencies import frequencies
 from replicate.sampling.holdout import VoteRow, ballots, compare, split_votes
-from replicate.sampling.strategies import Request, draw
+from replicate.sampling.request import Request
+from replicate.sampling.strategies import draw
 
 votes_of = st.lists(
     st.tuples(

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.sampling.frequencies import frequencies
+from replicate.sampling.request import Request
 from replicate.sampling.revisions import Previous, class_sources, revise
-from replicate.sampling.strategies import Request, plan
+from replicate.sampling.strategies import plan
 
 CLASSES = ["0", "1", "2"]
 STRATEGIES = ("matched-frequency", "matched-estimated", "threshold", "top", "uniform")

@@ -15,8 +15,9 @@ from sampling.oracle import Row, bin_of, matched
 from replicate.base.errors import UsageError
 from replicate.sampling.feasibility import InfeasibleSample
 from replicate.sampling.frequencies import frequencies
+from replicate.sampling.request import Request, Sample
 from replicate.sampling.strata import stratum_labels
-from replicate.sampling.strategies import Request, Sample, draw, plan
+from replicate.sampling.strategies import draw, plan
 
 EDGES = [Fraction(i, 10) for i in (2, 4, 6, 8)]
 CLASSES = ["0", "1"]
@@ -210,7 +211,8 @@ def test_bad_requests_are_refused(values: dict[str, Any], message: str) -> None:
 SCRIPT = """
 from replicate.sampling.frequencies import frequencies
 from replicate.sampling.holdout import ballots, split_votes
-from replicate.sampling.strategies import Request, draw
+from replicate.sampling.request import Request
+from replicate.sampling.strategies import draw
 votes = {
     (f"p{i % 60}", str(i % 60 % 3), f"w{i // 60}", (i * 7 + i // 60) % 3 > 0) for i in range(480)
 }

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.sampling.frequencies import Frequencies, frequencies
-from replicate.sampling.strategies import Request
+from replicate.sampling.request import Request
 from replicate.sampling.tables import draw_from_tables, set_aside
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from stages.pools import Pool, make_pool
+from stages.voted import configure, make_voted_pool
 from support.frozen import forget_sets
 
 from replicate.base.clock import ManualClock
 from replicate.base.errors import GuardError, MissingError, UsageError
-from replicate.base.randomness import uniform
 from replicate.sampling.feasibility import InfeasibleSample
 from replicate.sampling.frozen import read_frozen
 from replicate.stages import sample as stage_module
@@ -21,102 +21,24 @@ from replicate.stages.common import Options
 from replicate.stages.freezing import freeze, manifest_path
 from replicate.stages.sample import plan, sample
 from replicate.store.ethics_tables import Takedown
-from replicate.store.queries import members_of_test_set, set_members
+from replicate.store.queries import members_of_test_set
 from replicate.store.queries import pool as pool_members
 from replicate.store.reviews import Given, add_review
 from replicate.store.tables import (
-    Assignment,
     Base,
-    DedupDecision,
-    Hit,
     Model,
     Prediction,
     SetReview,
     TestSet,
     TestSetImage,
-    Vote,
 )
 from replicate.store.takedowns import enter
 from replicate.study import open_study
 
-BLOCK = """
-[[sample]]
-name = "{name}"
-strategy = "{strategy}"
-per_class = {per_class}
-min_votes = 5
-holdout_votes = 3
-min_original_images = 10
-{more}
-"""
-N, VOTERS = 500, 10
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    pool = make_pool(tmp_path_factory.mktemp("sample"), N, train=False)
-    with pool.study.session() as session:
-        members = [
-            (image_id, pool.truth[photo].tagged_class, pool.truth[photo].kind)
-            for photo, image_id in pool.images.items()
-        ]
-        session.execute(
-            insert(DedupDecision),
-            [{"image_id": i, "class_id": c, "keep": True} for i, c, _ in members],
-        )
-        judged = [(i, c, kind != "mistagged") for i, c, kind in members]
-        judged += [(m.image_id, m.class_id, True) for m in set_members(session, "original")]
-        _vote(session, judged)
-    return pool
-
-
-def _vote(session: Any, judged: list[tuple[str, str, bool]]) -> None:
-    """Ten people look at every image; the image itself decides how many of them select it."""
-    moment = datetime(2026, 2, 1, tzinfo=UTC)
-    session.execute(
-        insert(Hit),
-        [
-            {
-                "hit_key": "h",
-                "class_id": "0",
-                "number": 0,
-                "assignments": VOTERS,
-                "reward": "0.10",
-                "status": "complete",
-            }
-        ],
-    )
-    session.execute(
-        insert(Assignment),
-        [
-            {
-                "assignment_id": f"a{j}",
-                "hit_key": "h",
-                "worker_id": f"w{j}",
-                "status": "Approved",
-                "submitted_at": moment,
-                "answer": "{}",
-                "simulated": True,
-            }
-            for j in range(VOTERS)
-        ],
-    )
-    rows = []
-    for slot, (image_id, class_id, right) in enumerate(judged):
-        ease = 1 - (1 - uniform(1, image_id)) ** 2 if right else 0.1
-        rows += [
-            {
-                "assignment_id": f"a{j}",
-                "slot": f"i{slot}",
-                "image_id": image_id,
-                "class_id": class_id,
-                "worker_id": f"w{j}",
-                "role": "candidate",
-                "value": "yes" if uniform(2, image_id, j) < ease else "no",
-            }
-            for j in range(VOTERS)
-        ]
-    session.execute(insert(Vote), rows)
+    return make_voted_pool(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture
@@ -128,20 +50,6 @@ def pool(made: Pool) -> Iterator[Pool]:
         forget_sets(session)
     for path in (made.study.root / "sets").glob("*"):
         path.unlink()
-
-
-def configure(pool: Pool, *blocks: tuple[str, str, int, str]) -> None:
-    path = pool.study.root / "pipeline.toml"
-    text = path.read_text()
-    before = text[: text.index("[[sample]]")]
-    after = text[text.index("[score]") :]
-    wanted = [
-        BLOCK.format(name=name, strategy=strategy, per_class=n, more=more)
-        for name, strategy, n, more in blocks
-    ]
-    path.write_text(before + "\n".join(wanted) + "\n" + after)
-    pool.study.close()
-    pool.study = open_study(pool.study.root)
 
 
 def everything(pool: Pool) -> dict[str, list[tuple[Any, ...]]]:
