@@ -26,9 +26,9 @@ def read_class_names(path: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for line in read_lines(path):
-        split = "\t" if "\t" in line else ","
-        class_id, comma, name = (part.strip() for part in line.partition(split))
-        if not (class_id and comma and name):
+        first, _, rest = line.partition("\t" if "\t" in line else ",")
+        class_id, name = first.strip(), rest.strip()
+        if not (class_id and name):
             raise UsageError(
                 f"{path} has the line {line!r}.", "Write a class id, a comma and its name."
             )

@@ -19,6 +19,7 @@ from replicate.stages import score_others
 from replicate.stages.report import report
 from replicate.stages.report_scores import read_scores, score_rows
 from replicate.stages.score import score
+from replicate.stages.score_options import ways
 from replicate.stages.score_sets import sets_to_score
 from replicate.store.queries import predictions_digest, set_names
 from replicate.store.tables import Model, Prediction, SetImage
@@ -437,3 +438,22 @@ def test_killed_and_carried_on_ends_in_the_same_files(whole, tmp_path, monkeypat
     assert files(study) == files(whole)
     assert digest(study) == digest(whole)
     assert tally_of(study).skipped == 9
+
+
+def test_zero_shot_models_are_told_what_the_classes_are_called(tmp_path):
+    keys = 'class_names = { "3" = "a three" }\ntemplates = ["{} on paper", "a scan of {}"]'
+    study = others_study(tmp_path / "study", (GOOD,), keys)
+    clip = "open_clip:ViT-B-32/laion2b_s34b_b79k"
+    plain, zero_shot = ways(study, [GOOD, clip])
+    assert (plain.models, plain.options.class_names) == ((GOOD,), ())
+    options = zero_shot.options
+    assert options.class_ids == tuple("0123456789") and options.root == study.root
+    assert options.class_names[2:4] == ("the digit 2", "a three")
+    assert options.templates == ("{} on paper", "a scan of {}")
+    assert plain.digest != zero_shot.digest
+    study = changed(study.root, "", ('{ "3" = "a three" }', '"names.csv"'))
+    (study.root / "names.csv").write_text("9,a nine\n10,a ten\n")
+    with pytest.raises(UsageError, match="no class of this study"):
+        ways(study, [clip])
+    (study.root / "names.csv").write_text("9\ta nine\n")
+    assert ways(study, [clip])[0].options.class_names[9] == "a nine"
