@@ -10,7 +10,7 @@ import click
 
 from replicate.base.errors import MissingError, UsageError
 from replicate.cli.models import options_of
-from replicate.cli.options import example, json_option
+from replicate.cli.options import example, json_option, study_option, the_study
 from replicate.cli.output import emit, say
 
 if TYPE_CHECKING:
@@ -80,17 +80,22 @@ def folder(as_json: bool, **given: Any) -> None:
     _score_all(given, given["queue"] is not None, None, as_json)
 
 
-@click.command(epilog=example("replicate score worker --queue queue"))
-@click.option("--queue", required=True, type=_PATH, help="The folder of `score folder --queue`.")
+@click.command(epilog=example("replicate score worker --queue queue", "replicate score worker"))
+@click.option("--queue", type=_PATH, help="The folder of `score folder --queue`; else a study.")
 @click.option("--lifetime", default=120.0, show_default=True, type=click.FloatRange(min=1),
               help="Seconds without a sign after which a worker is taken for lost.")  # fmt: skip
+@study_option
 @json_option
-def worker(queue: Path, lifetime: float, as_json: bool) -> None:
-    """Work on a job that others work on as well.
+def worker(queue: Path | None, lifetime: float, study_dir: str | None, as_json: bool) -> None:
+    """Work on a job, or on a study, that others work on as well.
 
     Start as many as there are machines or cards, by hand, by SLURM arrays or by ssh; all that
     they share is the folder. A worker that is lost loses its lease, and another does its unit.
+    In a study one more runs `replicate score --shared`: it alone writes what came of it down.
     """
+    if queue is None:
+        _work_beside(study_dir, lifetime, as_json)
+        return
     path = queue / _QUEUE
     if not path.is_file():
         raise MissingError(
@@ -105,6 +110,22 @@ def worker(queue: Path, lifetime: float, as_json: bool) -> None:
         for key, content in value.items()
     }
     _score_all(given, True, lifetime, as_json)
+
+
+def _work_beside(study_dir: str | None, lifetime: float, as_json: bool) -> None:
+    """Work on a study's sets, and end with 0 or 3."""
+    from replicate.stages.score_jobs import work_beside
+
+    tell = teller(1)
+    values, text = [], []
+    for job, outcomes in work_beside(
+        the_study(study_dir), lifetime, lambda name, what, at, n: tell(f"{name}: {what}", at, n)
+    ):
+        values.append(document(job, outcomes))
+        text.append(_text(values[-1]))
+    emit({"sets": values}, as_json, "\n\n".join(text))
+    failed = any(row["reason"] for each in values for row in each["models"])
+    click.get_current_context().exit(3 if failed else 0)
 
 
 _PATHS = ("data", "output", "labels", "class_map", "class_names", "templates", "queue")

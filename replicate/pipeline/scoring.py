@@ -29,6 +29,10 @@ class ScoreConfig(Table):
     channels_last: bool = Field(False, description="Keep images pixel by pixel in memory.")
     compile: bool = Field(False, description="Compile models with torch.compile.")
     logits: bool = Field(False, description="Keep all scores, not the best five alone.")
+    executor: Literal["local", "ray"] = Field(
+        "local", description="Where models run: in this process, or on actors of Ray."
+    )
+    workers: int = Field(1, ge=1, description="Ray actors that work at a time.")
     cache: float = Field(4.0, gt=0, description="GiB of views on disk at a time.")
     controls: tuple[str, ...] = Field(
         (),

@@ -70,6 +70,7 @@ class Options:
         revise: The test set that a later revision is drawn of.
         top_up: Valid votes that every published image should have; None: as the pipeline says.
         recheck: Ask the provider about complete HITs again, too.
+        shared: Other workers score the study, too: units are taken by lease.
     """
 
     retry_failed: bool = False
@@ -79,6 +80,7 @@ class Options:
     top_up: int | None = None
     recheck: bool = False
     revise: str | None = None
+    shared: bool = False
 
 
 @dataclass

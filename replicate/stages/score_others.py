@@ -6,16 +6,16 @@ on where it was killed; the store holds integer counts and where the files are, 
 this stage alone.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 
 from replicate.base.errors import MissingError, UsageError
-from replicate.sources.prepare import prepare
 from replicate.stages.common import Context, Tally
+from replicate.stages.score_jobs import fitting, job_of
 from replicate.stages.score_options import Way, arithmetic, kept_as, ways
 from replicate.stages.score_sets import ORIGINAL, SetsToScore, SetToScore
 from replicate.stages.score_store import (
@@ -26,16 +26,13 @@ from replicate.stages.score_store import (
     store,
     store_model,
 )
-from replicate.store.queries import set_names
 from replicate.store.tables import Model, Prediction
-from replicate.zoo.controls import Changed
 from replicate.zoo.doubts import doubt
-from replicate.zoo.image_sets import Images, StoredSet
 from replicate.zoo.prediction_files import PredictionFile, read
-from replicate.zoo.scheme_predictions import is_published
 from replicate.zoo.scoring_job import Job, Outcome, run_job
 
 NOT_HERE = "not_here"
+_POLL = 1.0  # seconds between looks at what other workers have done
 
 
 def score_others(context: Context, sets: SetsToScore, names: Sequence[str], tally: Tally) -> None:
@@ -79,8 +76,7 @@ class _Work:
 
     def score(self, target: SetToScore, way: Way) -> None:
         """Score models that are opened and read alike on a set."""
-        if target.steps:  # published predictions have no model that could see other bytes
-            way = replace(way, models=tuple(n for n in way.models if not is_published(n)))
+        way = fitting(way, target)
         before = self._before(target)
         again = {
             name
@@ -92,9 +88,22 @@ class _Work:
                              (tuple(n for n in way.models if n in again), True)):  # fmt: skip
             if not names:
                 continue
-            job = self._job(target, replace(way, models=names), retry)
-            for outcome in run_job(job, say=self._say(target)):
+            job = job_of(self.study, target, replace(way, models=names), retry=retry)
+            for outcome in self._run(job, target):
                 self._keep(target, way, outcome, before.get(outcome.model))
+
+    def _run(self, job: Job, target: SetToScore) -> list[Outcome]:
+        """Run a job; beside other workers until nobody works on it any more."""
+        config, say = self.study.pipeline.score, self._say(target)
+        if not self.context.options.shared:
+            return run_job(job, say=say, executor=config.executor, workers=config.workers)
+        found = {outcome.model: outcome for outcome in run_job(job, True, say=say)}
+        while waiting := [name for name, one in found.items() if not (one.path or one.reason)]:
+            say("waiting for other workers", len(found) - len(waiting), len(found))
+            time.sleep(_POLL)
+            rest = replace(job, models=tuple(waiting))
+            found |= {outcome.model: outcome for outcome in run_job(rest, True, say=say)}
+        return list(found.values())
 
     def _before(self, target: SetToScore) -> dict[str, _Before]:
         with self.study.session() as session:
@@ -125,40 +134,6 @@ class _Work:
                 "the set.",
             )
 
-    def _job(self, target: SetToScore, way: Way, retry: bool) -> Job:
-        config = self.study.pipeline.score
-        competing = target.classes if config.restrict else {c.class_id for c in self.study.classes}
-        images = StoredSet(
-            target.name,
-            self._items(target),
-            tuple(member.class_id for member in target.members),
-            tuple(item.class_id for item in self.study.classes if item.class_id in competing),
-            target.blobs,
-            self.study.prepared,
-        )
-        return Job(
-            way.models,
-            _changed(images, target),
-            self.study.predictions_dir / "arrow",
-            self.how,
-            way.options,
-            way.class_map,
-            config.restrict,
-            int(config.cache * (1 << 30)),
-            retry=retry,
-            repair=config.repair,
-            names=way.names,
-        )
-
-    def _items(self, target: SetToScore) -> tuple[str, ...]:
-        """The images' names: their files' in a set that was given, else their ids."""
-        if target.role == "new":
-            return tuple(member.image_id for member in target.members)
-        given = ORIGINAL if target.role == "original" or target.steps else target.name
-        with self.study.session() as session:
-            names = set_names(session, given)
-        return tuple(names[member] for member in target.members)
-
     def _say(self, target: SetToScore) -> Any:
         def say(what: str, at: int, total: int) -> None:
             self.context.progress(f"scoring on {target.name}: {what}", at, total)
@@ -182,10 +157,7 @@ class _Work:
             self.tally.done += 1
             self._doubt(target, outcome.model, found)
             return
-        reason = outcome.reason
-        if reason is None:  # other workers are at it
-            self.tally.notes.append(f"{outcome.model} on {target.name}: {outcome.message}.")
-            return
+        reason = outcome.reason or "failed"
         if before is not None and before.path is not None and reason == NOT_HERE:
             # What was scored where the weights were stays true where they are not.
             self.tally.skipped += 1
@@ -232,12 +204,3 @@ class _Work:
             + ("" if message.endswith(".") else ".")
             for (name, message), places in self._failed.items()
         ]
-
-
-def _changed(images: StoredSet, target: SetToScore) -> Images:
-    """The images as they are, or put through something else as they are read."""
-    if not target.steps:
-        return images
-    label = target.name.removeprefix(f"{ORIGINAL}-")
-    change = partial(prepare, steps=target.steps)
-    return Changed(replace(images, name=ORIGINAL), label, target.steps, change)

@@ -150,15 +150,18 @@ class Work:
         """What is there of a model, or what is to be done."""
         job, unit = self.job, None
         try:
-            known = identity(name, job.options, job.output / ".work" / "weights")
+            known = self._identity(name)
         except ReplicateError as error:
             return Outcome(name, None, *self.memory.fail(unit, error))
-        unit = self.memory.unit(name, known.weights)
+        unit = self.memory.unit(name, known.key)
         if (path := self.memory.finished(unit)) is not None:
             return Outcome(name, path)
         if not job.retry and (before := self.memory.failed(unit)) is not None:
             return Outcome(name, None, *before)
         return Model(name, known, unit)
+
+    def _identity(self, name: str) -> Identity:
+        return identity(name, self.job.options, self.job.output / ".work" / "weights")
 
     def shards(self, models: list[Model]) -> Iterator[range]:
         """The shards of the set, as all workers and all runs cut them."""
@@ -291,6 +294,9 @@ class Work:
             )
         path, key = self._write(model, parts[0].joined(parts[1:]), failed)
         self.memory.remember(model.unit, path, key)
+        now = self._identity(model.name)  # weights that were fetched are known by another name
+        if now.key != model.known.key:
+            self.memory.remember(self.memory.unit(model.name, now.key), path, key)
         shutil.rmtree(folder, ignore_errors=True)
         for left in (self.job.work / "leases").glob(f"{model.unit}.*.lease"):
             left.unlink(missing_ok=True)  # a lost worker's, of a unit that it had done

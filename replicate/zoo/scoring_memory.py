@@ -24,6 +24,12 @@ class Identity:
     description: Description
     weights: str
 
+    @property
+    def key(self) -> str:
+        """Of all that is known of it: weights, what it is fed, and what its outputs mean."""
+        found = self.description
+        return digest_value([self.weights, found.preprocessing, list(found.outputs or ())])
+
 
 def identity(name: str, options: ModelOptions, known: Path) -> Identity:
     """Describe a model and find what its weights are known by.
@@ -70,10 +76,15 @@ class Memory:
         self._way = way
         self._n = n
 
-    def unit(self, name: str, weights: str) -> str:
-        """A name for the work on a model, fit for a folder."""
+    def unit(self, name: str, known_by: str) -> str:
+        """A name for the work on a model, fit for a folder.
+
+        Args:
+            name: The model's full name.
+            known_by: What else tells it from other models: `Identity.key`.
+        """
         slug = path_of(Path(), name, Key("", "", "", "", "")).name.rsplit(".", 2)[0]
-        return f"{slug}.{digest_value([name, weights, self._way])[:16]}"
+        return f"{slug}.{digest_value([name, known_by, self._way])[:16]}"
 
     def _note(self, unit: str) -> Path:
         return self._folder / f"{unit}.json"

@@ -1,79 +1,38 @@
 """Models of every scheme in a study's score stage: kept, counted, resumed, never mixed."""
 
-import hashlib
-import os
-import signal
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 from sqlalchemy import select
-from stages.scoring import context_of, draw, make_study
+from stages.scoring import context_of, draw
+from stages.scoring_others import (
+    FILE,
+    GOOD,
+    ONNX,
+    PY,
+    SMALL,
+    WORSE,
+    changed,
+    digest,
+    files,
+    others_study,
+    rows,
+    tally_of,
+)
 from support import digit_models
 from support.digit_models import VIEW, write_onnx
 
 from replicate.base.errors import GuardError, MissingError, UsageError
-from replicate.stages import score_others
 from replicate.stages.report import report
 from replicate.stages.report_scores import read_scores, score_rows
-from replicate.stages.score import score
 from replicate.stages.score_options import ways
 from replicate.stages.score_sets import sets_to_score
-from replicate.store.queries import predictions_digest, set_names
-from replicate.store.tables import Model, Prediction, SetImage
-from replicate.study import Study, open_study
+from replicate.store.queries import set_names
+from replicate.store.tables import Model, SetImage
 from replicate.zoo.pixels import reference_rgb
 from replicate.zoo.prediction_files import read
 from replicate.zoo.schemes import ModelOptions, open_model
 from replicate.zoo.tensors import standardised
 from replicate.zoo.views import cut
-
-PY = "py:support.digit_models:"
-GOOD, WORSE = f"{PY}nearest", f"{PY}nearest?blur=0.6"
-FILE = "file:nearest.safetensors?arch=py:support.digit_models:nearest"
-ONNX = "onnx:nearest.onnx"
-SMALL = "small:linear-s0"
-
-
-def others_study(root, models=(GOOD, WORSE), keys="") -> Study:
-    """A study of digits with these models, and with a checkpoint and an ONNX file beside it."""
-    make_study(root, models).close()
-    write_onnx(root / "nearest.onnx", 0.3)
-    save_file(digit_models.Nearest(0.5).state_dict(), root / "nearest.safetensors")
-    return changed(root, keys)
-
-
-def changed(root, keys, *replacements) -> Study:
-    file = root / "pipeline.toml"
-    text = file.read_text()
-    for old, new in (("[report]", f"{keys}\n[report]"), *replacements):
-        assert old in text
-        text = text.replace(old, new, 1)
-    file.write_text(text)
-    return open_study(root)
-
-
-def rows(study, table=Prediction):
-    with study.session() as session:
-        return list(session.scalars(select(table)))
-
-
-def digest(study):
-    with study.session() as session:
-        return predictions_digest(session)
-
-
-def tally_of(study, **options):
-    return score(context_of(study, **options)).tally
-
-
-def files(study):
-    return {
-        path.relative_to(study.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(study.predictions_dir.glob("arrow/*/*.arrow"))
-    }
 
 
 @pytest.fixture(scope="module")
@@ -393,53 +352,6 @@ def test_lost_and_broken_images_are_said(tmp_path):
     assert tally_of(study).skipped == 3
 
 
-def _killed_after(study, written):
-    """The stage in a copy of this process that kills itself after so many files or rows."""
-    study.close()
-    process = os.fork()
-    if process == 0:
-        left = [written]
-
-        def then_die(function):
-            def done(*args, **keywords):
-                value = function(*args, **keywords)
-                left[0] -= 1
-                if left[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return value
-
-            return done
-
-        Path.replace = then_die(Path.replace)  # every file that appears whole
-        score_others.store = then_die(score_others.store)
-        try:
-            score(context_of(open_study(study.root)))
-        finally:
-            os._exit(0)
-    return process
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    study = others_study(tmp_path_factory.mktemp("whole") / "study", (GOOD, WORSE, ONNX))
-    tally_of(study)
-    return study
-
-
-@pytest.mark.parametrize("written", [2, 7, 13, 21, 30])
-def test_killed_and_carried_on_ends_in_the_same_files(whole, tmp_path, monkeypatch, written):
-    torch.set_num_threads(1)
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # threads outlive no fork
-    study = others_study(tmp_path / "study", (GOOD, WORSE, ONNX))
-    process = _killed_after(study, written)
-    assert os.WIFSIGNALED(os.waitpid(process, 0)[1])
-    tally = tally_of(study)
-    assert tally.done + tally.skipped == 9 and not tally.failed
-    assert files(study) == files(whole)
-    assert digest(study) == digest(whole)
-    assert tally_of(study).skipped == 9
-
-
 def test_zero_shot_models_are_told_what_the_classes_are_called(tmp_path):
     keys = 'class_names = { "3" = "a three" }\ntemplates = ["{} on paper", "a scan of {}"]'
     study = others_study(tmp_path / "study", (GOOD,), keys)
@@ -457,3 +369,13 @@ def test_zero_shot_models_are_told_what_the_classes_are_called(tmp_path):
         ways(study, [clip])
     (study.root / "names.csv").write_text("9\ta nine\n")
     assert ways(study, [clip])[0].options.class_names[9] == "a nine"
+
+
+def test_a_card_that_says_something_else_is_another_way_to_score(tmp_path):
+    study = others_study(tmp_path / "study", (ONNX,))
+    tally_of(study)
+    card = study.root / "nearest.json"
+    card.write_text(card.read_text().replace('"mean": [', '"mean": [0.5, 0.5, 0.5], "was": ['))
+    tally = tally_of(study)
+    assert (tally.done, tally.skipped, len(rows(study))) == (3, 0, 3)
+    assert tally_of(study).skipped == 3

@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import save_file
 from sqlalchemy import select
 from stages.scoring import context_of
-from stages.test_score_others import changed, others_study, rows, tally_of
+from stages.scoring_others import changed, others_study, rows, tally_of
 
 from replicate.stages.report import report
 from replicate.store.tables import Model
