@@ -73,8 +73,8 @@ def test_sets_alike_are_told_apart_in_five_of_a_hundred_and_half_is_in_the_inter
     found = _worlds(16, 2, 6, 0.0, 0.5, 300)
     false = np.mean([item.p <= 0.05 for item in found])
     inside = np.mean([item.interval.contains(0.5) for item in found])
-    assert 0.02 <= false <= 0.085  # 5 % ± 2.4 standard errors; an interval of items leaves out 13 %
-    assert 0.92 <= inside <= 0.985
+    assert 0.015 <= false <= 0.09  # 5 % and 3.2 standard errors; fits taken as given: 13 % and more
+    assert 0.91 <= inside <= 0.985
     assert abs(np.mean([item.auc for item in found]) - 0.5) < 0.02
 
 
