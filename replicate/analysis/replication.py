@@ -6,9 +6,16 @@ import numpy as np
 
 from replicate.analysis.bootstrap import Resamples, class_mean_resamples, image_resamples
 from replicate.analysis.intervals import Interval, clopper_pearson
+from replicate.analysis.measures import moved
 from replicate.analysis.replication_data import Analysis, ModelOnSet, Options, Pair, SetSimilarity
 from replicate.analysis.replication_pair import compare_pair, percentile
-from replicate.analysis.resampling import is_balanced
+from replicate.analysis.resampling import (
+    grouped_design,
+    is_balanced,
+    plain_design,
+    resampled_means,
+    stratified_design,
+)
 from replicate.analysis.scores import Scores
 from replicate.analysis.similarity import similarity
 from replicate.analysis.similarity import simultaneous_intervals as simultaneous
@@ -73,6 +80,16 @@ def analyse(original: Scores, others: Sequence[Scores], options: Options) -> Ana
 
 def draw(scores: Scores, options: Options) -> Resamples:
     """Resample a set's items; without them, each model's count by itself (binomial)."""
+    if scores.influence is not None and scores.models:
+        n, design = len(scores.influence), plain_design(len(scores.influence))
+        if scores.groups is not None:
+            design = grouped_design(scores.groups)
+        elif scores.classes is not None and is_balanced(scores.classes):
+            design = stratified_design(scores.classes)
+        change = resampled_means(
+            scores.influence, design, options.resamples, options.seed, scores.name
+        )
+        return Resamples(scores.score, moved(scores.score, change, n), scores.n)
     if scores.items is not None and scores.models:
         classes = scores.classes
         if scores.weights is not None and classes is not None:
@@ -108,20 +125,20 @@ def _on_set(
     interval = None
     if n is not None and scores.binary and scores.groups is None:
         interval = clopper_pearson(round(float(scores.correct[i])), n, options.level)
-    elif scores.items is not None:
+    elif scores.drawable:
         interval = percentile(drawn.accuracy[:, i], options.level)
     together = None
     if like is not None:
         ends = np.clip([like.simultaneous.low[i], like.simultaneous.high[i]], 0, 1)
         together = Interval(float(ends[0]), float(ends[1]), options.level)
-    known = n is not None and scores.weights is None
+    known = n is not None and scores.weights is None and scores.influence is None
     correct = float(scores.correct[i]) if known else None
     return ModelOnSet(n, correct, share, interval, together)
 
 
 def _warn_of_pair(pair: Pair, old: Scores, new: Scores, warnings: list[str]) -> None:
     count = len(pair.baseline)
-    totals = any(side.items is None and np.all(side.n > 0) for side in (old, new))
+    totals = any(not side.drawable and np.all(side.n > 0) for side in (old, new))
     if totals:
         warnings.append(
             f"{pair.new}: only totals are known, not which items are right; intervals over images "

@@ -72,7 +72,7 @@ def compare_pair(
     models = tuple(np.array(shared, dtype=object)[machine])
     x, y = old.score[machine], fresh.score[machine]
     # Without items on both sides nothing was drawn on one of them.
-    images = bool(shared) and all(side.items is not None or side.binary for side in (old, fresh))
+    images = bool(shared) and all(side.drawable or side.binary for side in (old, fresh))
     scales = _scales(old, fresh)
     lines, drop_ci, equal = _lines(sides, shared, on_line, machine, scales, images, options)
     few = len(models) < 2
@@ -222,7 +222,7 @@ def _gaps(
         if counts:
             k = [round(float(side.correct[i])) for side in (old, new)]
             interval = newcombe_gap(k[0], int(old.n[i]), k[1], int(new.n[i]), options.level)
-        elif old.items is not None and new.items is not None:
+        elif old.drawable and new.drawable:
             moved = sides[0].accuracy[:, i] - sides[1].accuracy[:, i]
             interval = percentile(moved, options.level)
         gaps[model] = (float(old.score[i] - new.score[i]), interval)

@@ -28,6 +28,8 @@ class Scores:
             independent.
         weights: What each item counts in the score, summing to 1, shape (n,); None where all
             count the same.
+        influence: How each item moves the score (of mean 0), shape (n, m), where that is no mean
+            over items; see `measures`.
     """
 
     name: str
@@ -38,11 +40,17 @@ class Scores:
     classes: npt.NDArray[Any] | None = None
     groups: npt.NDArray[Any] | None = None
     weights: Floats | None = None
+    influence: Floats | None = None
+
+    @property
+    def drawable(self) -> bool:
+        """Whether items can be resampled."""
+        return self.items is not None or self.influence is not None
 
     @property
     def binary(self) -> bool:
         """Whether every score counts right items: integer counts k of n."""
-        if self.weights is not None:
+        if self.weights is not None or self.influence is not None:
             return False
         if self.items is not None:
             return self.items.dtype.kind == "b"
@@ -70,7 +78,7 @@ class Scores:
         items = None if self.items is None else self.items[:, at]
         return Scores(
             self.name, names, self.score[at], self.n[at], items, self.classes, self.groups,
-            self.weights,
+            self.weights, None if self.influence is None else self.influence[:, at],
         )  # fmt: skip
 
     def rows(self, keep: npt.NDArray[Any]) -> "Scores":
@@ -79,7 +87,7 @@ class Scores:
         Raises:
             UsageError: There are no per-item scores.
         """
-        if self.items is None:
+        if self.items is None or self.influence is not None:
             raise UsageError(f"{self.name} has no per-item scores to choose from.")
         classes = None if self.classes is None else self.classes[keep]
         groups = None if self.groups is None else self.groups[keep]

@@ -9,6 +9,7 @@ from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say
 
 SCALES = ("linear", "probit", "logit")
+METRICS = ("accuracy", "mean-per-class", "macro-f1", "auc")
 
 
 @click.command(
@@ -45,10 +46,12 @@ SCALES = ("linear", "probit", "logit")
 )
 @click.option("--frequencies", multiple=True, metavar="[NAME=]FILE",
               help="Votes on each item: columns selected,shown.")  # fmt: skip
-@click.option("--metric", type=click.Choice(("accuracy", "mean-per-class")), default="accuracy",
-              show_default=True, help="What a model's score is.")  # fmt: skip
+@click.option("--metric", type=click.Choice(METRICS), default="accuracy", show_default=True,
+              help="What a model's score is; auc needs scores of classes.")  # fmt: skip
+@click.option("--classes", type=click.Path(path_type=Path),
+              help="Class names in the order of class ids, one a line.")  # fmt: skip
 @click.option("--human", multiple=True, metavar="PATTERN", help="Rows that are people (human*).")
-@click.option("--lower-is-better", is_flag=True, help="Scores of the TABLE are errors.")
+@click.option("--lower-is-better", is_flag=True, help="Scores (of the TABLE, of items) are errors.")
 @click.option("--same-classes", is_flag=True, help="Use only classes that all sets have.")
 @click.option("--margin", type=float, help="Points within which a gap would not matter.")
 @click.option("--seed", default=0, show_default=True, help="The seed of all resamples.")
@@ -59,10 +62,10 @@ SCALES = ("linear", "probit", "logit")
 def analyze(as_json: bool, **given: Any) -> None:
     """Analyse published predictions: gaps, lines, ranks, robustness, similarity.
 
-    Give folders of predictions (one file a model: .npy, .json, .csv, .txt; class ids, best
-    first) with labels, or a TABLE of scores with the columns model, test_set, and correct and n,
-    or score, or item and score. Models are matched by name. What cannot be trusted is left out,
-    with the evidence, and the command ends with 3.
+    Give folders of predictions (one file a model: .npy, .json, .csv, .txt …; class ids, best
+    first, or scores of all classes) with labels, or a TABLE of scores with the columns model,
+    test_set, and correct and n, or score, or item and score. Models are matched by name. What
+    cannot be trusted is left out, with the evidence, and the command ends with 3.
     """
     from replicate.analysis.further import further
     from replicate.analysis.replication import analyse

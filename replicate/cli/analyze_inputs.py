@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from replicate.analysis.fits import Scale
+from replicate.analysis.measures import OF_PREDICTIONS
 from replicate.analysis.replication_data import Options
 from replicate.analysis.scores import Scores, mean_per_class
 from replicate.base.errors import ItemError, MissingError, UsageError
@@ -38,6 +39,8 @@ def read_inputs(given: Mapping[str, Any]) -> tuple[Published, Scores, list[Score
             "replicate analyze TABLE --original SET, or --original DIR --labels-original FILE …",
         )
     published, names = _table(given) if given["table"] is not None else _folders(given)
+    if given["metric"] in OF_PREDICTIONS:
+        _only_whole_sets(given)
     by_name = {scores.name: scores for scores in published.sets}
     original, others = by_name[names[0]], [by_name[name] for name in names[1:]]
     groups = values_by_set(given["groups"], [original, *others], "groups")
@@ -51,6 +54,32 @@ def read_inputs(given: Mapping[str, Any]) -> tuple[Published, Scores, list[Score
             raise UsageError("--metric mean-per-class resamples within classes: without --groups.")
         original, others = mean_per_class(original), [mean_per_class(x) for x in others]
     return published, original, others
+
+
+def _only_whole_sets(given: Mapping[str, Any]) -> None:
+    """Refuse what would be another score than the one that was asked for."""
+    for option, name in (("pairs", "--pairs"), ("same_classes", "--same-classes")):
+        if given[option]:
+            raise UsageError(f"--metric {given['metric']} is of whole sets: without {name}.")
+    if given["top"] != 1:
+        raise UsageError(f"--metric {given['metric']} is of first choices: without --top.")
+    if given["table"] is not None:
+        raise UsageError(
+            f"--metric {given['metric']} is computed from predictions, and a TABLE holds scores.",
+            "Leave out --metric: a column score is taken as it is.",
+        )
+
+
+def _class_names(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise MissingError(f"There is no list of classes at {path}.")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    names = [line for line in lines if line]
+    if len(set(names)) < len(names) or not names:
+        raise UsageError(f"{path} is no list of classes.", "Write one class a line, none twice.")
+    return names
 
 
 def _folders(given: Mapping[str, Any]) -> tuple[Published, list[str]]:
@@ -73,6 +102,9 @@ def _folders(given: Mapping[str, Any]) -> tuple[Published, list[str]]:
         renames=parse_renames(given["rename"]),
         repair=given["repair"],
         top=given["top"],
+        metric=given["metric"],
+        lower_is_better=given["lower_is_better"],
+        classes=_class_names(given["classes"]),
     )
     return published, ["original", *new]
 
@@ -212,7 +244,12 @@ def values_by_set(texts: Sequence[str], sets: Sequence[Scores], what: str) -> di
             column = read_column(path).values[:, 0]
         except ItemError as error:
             raise UsageError(f"The {what} cannot be used: {error.message}.") from error
-        fit = [s.name for s in sets if s.items is not None and len(s.items) == len(column)]
+        fit = [
+            s.name
+            for s in sets
+            if (s.classes is not None and len(s.classes) == len(column))
+            or (s.items is not None and len(s.items) == len(column))
+        ]
         if name is not None:
             fit = [item for item in fit if item == name]
         if len(fit) != 1:
@@ -231,7 +268,7 @@ def _maybe_named(text: str, names: Sequence[str]) -> tuple[str | None, Path]:
 
 
 def _grouped(scores: Scores, groups: Mapping[str, Any]) -> Scores:
-    if scores.name not in groups or scores.items is None:
+    if scores.name not in groups or not scores.drawable:
         return scores
     return replace(scores, groups=groups[scores.name])
 

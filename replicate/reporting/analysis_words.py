@@ -21,6 +21,20 @@ def _fractions(value: Value) -> bool:
     return all(share is None or 0 <= share <= 1 for share in shares)
 
 
+_METRICS = {
+    "mean-per-class": "mean-per-class accuracy",
+    "macro-f1": "macro-F1",
+    "auc": "area under the ROC curve",
+}
+_HOW_MEASURED = {
+    "mean-per-class": "Scores are means over classes of each class's share of right items.",
+    "macro-f1": "Scores are macro-F1: means over the labels' classes of 2·TP / (predicted + "
+    "labelled), resampled by the items' influence (infinitesimal jackknife, logit scale).",
+    "auc": "Scores are areas under the ROC curve (with several classes the mean of each against "
+    "the rest), resampled by the items' influence (DeLong's variance, logit scale).",
+}
+
+
 def headline(value: Value) -> str:
     """The main finding in one sentence, with its uncertainty."""
     pair = next((pair for pair in value["pairs"] if pair["n_models"]), None)
@@ -32,6 +46,8 @@ def headline(value: Value) -> str:
     many = "s" if n == 1 else ""
     kind, ci = _widest(pair["mean_drop_ci"])
     unit, factor = ("points", 100) if _fractions(value) else ("units of the score", 1)
+    metric = _METRICS.get(value["options"].get("metric", "accuracy"))
+    unit += f" of {metric}" if metric else ""
     where = f"on “{pair['new']}” compared with “{pair['original']}”"
     if ci is None:
         verb = f"lose{many}" if drop >= 0 else f"gain{many}"
@@ -202,13 +218,16 @@ def methods(found: Analysis, value: Value) -> str:
             "Accuracies are counts of right items with Clopper–Pearson intervals, gaps of single "
             "models have Newcombe's (method 10)."
         )
+    told = _HOW_MEASURED.get(value["options"].get("metric", "accuracy"))
+    parts += [told] if told else []
     with_items = [s for s in found.sets if s.items is not None]
-    clustered = [s.name for s in with_items if s.groups is not None]
+    drawn = [s for s in found.sets if s.drawable]
+    clustered = [s.name for s in drawn if s.groups is not None]
     if clustered:
         parts.append(f"Items of {joined(clustered)} were resampled by group (cluster bootstrap).")
     balanced = [
         s.name
-        for s in with_items
+        for s in drawn
         if s.classes is not None and s.groups is None and len(s.classes) and is_balanced(s.classes)
     ]
     if balanced:
@@ -224,11 +243,15 @@ def methods(found: Analysis, value: Value) -> str:
         f"models predicts on the {options.scale} scale, in points; a model is left out of its own "
         f"line."
     )
-    if with_items:
+    if any(pair.inversions is not None for pair in found.pairs):
         parts.append(
             "A pair of models is inverted if its order differs between the sets, and resolved if "
             "McNemar's mid-p test finds it different on both, after Holm's correction over all "
-            "pairs. The effective number of models is that of independent models whose largest "
+            "pairs."
+        )
+    if with_items:
+        parts.append(
+            "The effective number of models is that of independent models whose largest "
             "error would be as large (max-t bootstrap)."
         )
     if found.options.human and any(pair.humans for pair in found.pairs):
@@ -242,7 +265,7 @@ def methods(found: Analysis, value: Value) -> str:
 def _resampling(found: Analysis) -> str:
     options = found.options
     over = []
-    if all(scores.items is not None for scores in found.sets):
+    if all(scores.drawable for scores in found.sets):
         over.append("over images (the same resample for all models, both sets independently)")
     elif any(pair.mean_drop_ci.get("images") for pair in found.pairs):
         over.append("over images (each model's count by itself, where single items are not known)")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.base.errors import MissingError, UsageError
-from replicate.zoo.published_files import is_number
+from replicate.zoo.published_values import is_number
 
 Floats = npt.NDArray[np.float32]
 ENDINGS = (".arrow", ".feather", ".parquet", ".npy", ".npz", ".csv", ".tsv")

@@ -5,14 +5,17 @@ What cannot be trusted is left out, with the evidence; what was guessed is said.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from replicate.analysis.scores import from_items
+from replicate.analysis.measures import Metric, macro_auc, macro_f1, measured
+from replicate.analysis.scores import Scores, from_items
 from replicate.base.errors import ItemError, UsageError
 from replicate.zoo import published_checks as checks
 from replicate.zoo.published_checks import Problem
-from replicate.zoo.published_files import Column
+from replicate.zoo.published_classes import class_codes, predicted_column, scores_by_class
 from replicate.zoo.published_folders import (
     Excluded,
     Folder,
@@ -21,6 +24,7 @@ from replicate.zoo.published_folders import (
     read_predictions,
 )
 from replicate.zoo.published_names import match, nearest
+from replicate.zoo.published_values import Column
 
 REPAIRS = ("columns", "offset")
 
@@ -32,6 +36,9 @@ def read_published(
     renames: Mapping[str, str] | None = None,
     repair: Collection[str] = (),
     top: int = 1,
+    metric: Metric = "accuracy",
+    lower_is_better: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> Published:
     """Read folders of predictions, the original's first.
 
@@ -41,6 +48,9 @@ def read_published(
         renames: A model's name in some folder → the name in use.
         repair: Which faults to mend instead of leaving the model out (``REPAIRS``).
         top: An item counts as right if its label is among the first ``top`` predictions.
+        metric: What a model's score is.
+        lower_is_better: Whether per-item values are errors; they become 1 − value.
+        classes: The classes in the order of their numbers, where files name or number them.
 
     Raises:
         UsageError: A folder or a file of labels cannot be used at all.
@@ -52,23 +62,73 @@ def read_published(
     original.columns = {renames.get(m, m): c for m, c in original.columns.items()}
     for other in read[1:]:
         _match(original, other, renames, found)
-    codes = _codes(read)
+    codes = class_codes(read, classes)
+    numbers = classes is not None
     for folder in read:
         for model in list(folder.columns):
-            _check(folder, model, codes, set(repair), top, found)
+            _check(folder, model, codes, set(repair), top, found, numbers, metric == "auc")
+    if lower_is_better:
+        _turn_errors(read)
+    if metric == "auc":
+        _score_classes(read, codes, found, numbers)
     _say_whole_sets(read, found)
     _check_together(read, found)
     for folder in read:
-        models = tuple(sorted(folder.right))
-        n = len(folder.labels.values)
-        if models:
-            items = np.stack([folder.right[model] for model in models], axis=1)
-        else:
-            items = np.zeros((n, 0), dtype=np.bool_)
-        text = codes is not None
-        classes = folder.labels.values[:, 0] if text else folder.numbers
-        found.sets.append(from_items(folder.name, models, items, classes))
+        text = folder.labels.values.dtype.kind == "U"
+        written = folder.labels.values[:, 0] if text else folder.numbers
+        found.sets.append(_as_scores(folder, written, metric, found))
     return found
+
+
+def _as_scores(
+    folder: Folder, labels: npt.NDArray[Any], metric: Metric, found: Published
+) -> Scores:
+    """A set's scores, once everything has been checked."""
+    if metric == "auc":
+        areas = {m: macro_auc(scores, folder.numbers) for m, scores in folder.scores.items()}
+        right = folder.right if set(areas) <= set(folder.right) else {}
+        return measured(folder.name, areas, labels, right)
+    if metric == "macro-f1":
+        _leave_out(folder, found, "no_classes", "it says what is right, not which class",
+                   [model for model in folder.right if model not in folder.checked])  # fmt: skip
+        values = {m: macro_f1(folder.first[m], folder.numbers) for m in folder.right}
+        return measured(folder.name, values, labels, folder.right)
+    models = tuple(sorted(folder.right))
+    items = np.zeros((len(labels), 0), dtype=np.bool_)
+    if models:
+        items = np.stack([folder.right[model] for model in models], axis=1)
+    return from_items(folder.name, models, items, labels)
+
+
+def _leave_out(
+    folder: Folder, found: Published, reason: str, text: str, models: Sequence[str]
+) -> None:
+    for model in models:
+        found.excluded.append(Excluded(model, folder.name, reason, text))
+        for known in (folder.right, folder.checked, folder.scores):
+            known.pop(model, None)
+
+
+def _turn_errors(read: Sequence[Folder]) -> None:
+    """Per-item errors as per-item scores, in which higher is better."""
+    for folder in read:
+        for model in set(folder.right) - set(folder.checked):
+            values = folder.right[model]
+            folder.right[model] = ~values if values.dtype.kind == "b" else 1 - values
+
+
+def _score_classes(
+    read: Sequence[Folder], codes: Mapping[str, int] | None, found: Published, numbers: bool
+) -> None:
+    """Fill in the scores of classes; who has none cannot be compared."""
+    for folder in read:
+        gone = {item.model for item in found.excluded if item.set == folder.name}
+        for model in sorted(set(folder.columns) - gone):
+            try:
+                column = predicted_column(folder, model, codes, numbers)
+                folder.scores[model] = scores_by_class(column, folder.numbers, codes)
+            except ItemError as error:
+                _leave_out(folder, found, error.reason, error.message, [model])
 
 
 def check_folder(
@@ -137,62 +197,6 @@ def _match(original: Folder, other: Folder, renames: Mapping[str, str], found: P
             found.excluded.append(Excluded(model, other.name, "unmatched", text))
 
 
-def _codes(read: Sequence[Folder]) -> dict[str, int] | None:
-    """Text labels as numbers; None if labels are numbers. Fills each folder's ``numbers``."""
-    kinds = {folder.labels.values.dtype.kind for folder in read}
-    if "U" in kinds and len(kinds) > 1:
-        raise UsageError("Some labels are numbers and others are text: use one kind for all sets.")
-    codes = None
-    if "U" in kinds:
-        words = sorted({str(x) for folder in read for x in np.unique(folder.labels.values)})
-        codes = {word: i for i, word in enumerate(words)}
-    for folder in read:
-        values = folder.labels.values[:, 0]
-        numbers = np.array([codes[str(x)] for x in values]) if codes else values.astype(np.int64)
-        if numbers.min() < 0:
-            where = int(np.flatnonzero(numbers < 0)[0])
-            raise UsageError(
-                f"The labels of {folder.name} are out of range: {numbers[where]} at item {where}.",
-                "Labels are class ids from 0 upwards; leave out items that have none.",
-            )
-        folder.numbers = numbers
-    return codes
-
-
-def _predicted(
-    folder: Folder, model: str, codes: Mapping[str, int] | None, numbers: bool
-) -> Column:
-    """A model's values as numbers, in the order of the labels; or an ItemError.
-
-    Where labels are text, numbers mean no class, unless ``numbers`` says that they are the codes.
-    """
-    column = folder.columns[model]
-    values, n = column.values, len(folder.numbers)
-    if column.items is not None and folder.labels.items is not None:
-        place = {item: i for i, item in enumerate(column.items)}
-        lost = [item for item in folder.labels.items if item not in place]
-        if lost:
-            text = f"no prediction for {len(lost)} of {n} items, such as {lost[0]!r}"
-            raise ItemError("missing_items", text)
-        values = values[[place[item] for item in folder.labels.items]]
-    if len(values) != n:
-        if values.shape[1] == n:
-            values = values.T
-        else:
-            text = f"{len(values):,} predictions for {n:,} labels"
-            raise ItemError("wrong_length", text)
-    if column.scored:
-        return Column(values)
-    if values.dtype.kind == "U":
-        if codes is None:
-            raise ItemError("other_classes", f"predictions are text ({values[0, 0]!r}), labels not")
-        known = [[codes.get(str(x), len(codes)) for x in row] for row in values]
-        return Column(np.array(known, dtype=np.int64))
-    if codes is not None and not numbers:
-        raise ItemError("other_classes", f"predictions are numbers ({values[0, 0]}), labels text")
-    return Column(values)
-
-
 def _check(
     folder: Folder,
     model: str,
@@ -201,6 +205,7 @@ def _check(
     top: int,
     found: Published,
     numbers: bool = False,
+    scores_only: bool = False,
 ) -> None:
     def leave_out(problem: Problem) -> None:
         found.excluded.append(Excluded(model, folder.name, problem.reason, problem.evidence))
@@ -209,19 +214,27 @@ def _check(
         found.repaired.append(Excluded(model, folder.name, problem.reason, problem.evidence))
 
     try:
-        column = _predicted(folder, model, codes, numbers)
+        column = predicted_column(folder, model, codes, numbers)
     except ItemError as error:
         leave_out(Problem(error.reason, error.message))
         return
     values, labels = column.values, folder.numbers
     if column.scored:
-        folder.right[model] = values[:, 0]
+        problem = checks.item_scores(values[:, 0], labels)
+        if problem is not None and not scores_only:
+            leave_out(problem)
+        elif problem is None:
+            folder.right[model] = values[:, 0]
         return
     if values.min() < 0:
         where = int(np.argwhere(values < 0)[0, 0])
         leave_out(Problem("out_of_range", f"item {where} is predicted to be class {values.min()}"))
         return
-    worst = checks.worst_first(values, labels)
+    flags = checks.only_flags(values, labels)
+    if flags is not None:
+        leave_out(flags)
+        return
+    worst = None if column.scores is not None else checks.worst_first(values, labels)
     if worst is not None:
         if "columns" not in repair or worst.reason != "worst_first":
             leave_out(worst)

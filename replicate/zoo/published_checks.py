@@ -65,6 +65,50 @@ def worst_first(predicted: Ids, labels: Ids) -> Problem | None:
     return Problem("worst_first", f"{shares}items, the first for {first.mean():.2%}")
 
 
+def item_scores(values: npt.NDArray[Any], labels: Ids) -> Problem | None:
+    """Whether values of items cannot be taken as how right each item is.
+
+    Args:
+        values: One an item, bool or float, shape (n,).
+        labels: The right classes, shape (n,).
+
+    >>> item_scores(np.array([0.2, 7.5]), np.array([0, 3])).reason
+    'out_of_range'
+    >>> item_scores(np.array([0.2, 0.5, 0.9]), np.array([0, 1, 0])).reason
+    'no_classes'
+    """
+    if values.dtype.kind == "b":
+        return None
+    if values.min() < 0 or values.max() > 1:
+        return Problem("out_of_range", "neither class ids nor scores in [0, 1]")
+    if len(np.unique(labels)) == 2:
+        return Problem(
+            "no_classes",
+            "values between 0 and 1, where the labels have two classes, may be probabilities: "
+            "--metric auc compares them (per-item scores of such items go into a table: model, "
+            "test_set, item, score)",
+        )
+    return None
+
+
+def only_flags(predicted: Ids, labels: Ids) -> Problem | None:
+    """Whether values of 0 and 1 alone may say wrong and right instead of a class.
+
+    >>> only_flags(np.tile([[1], [0]], (40, 1)), np.arange(80) % 8).reason
+    'no_classes'
+    """
+    kinds = len(np.unique(labels))
+    if predicted.shape[1] != 1 or kinds < 3 or len(labels) < _LEAST:
+        return None
+    if np.unique(predicted).tolist() != [0, 1]:
+        return None
+    return Problem(
+        "no_classes",
+        f"it holds only 0 and 1, where the labels have {kinds} classes: if that means wrong and "
+        f"right, say so in its name (MODEL_correct) or write true and false",
+    )
+
+
 def _more_often(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
     """Whether one is right more often than the other, beyond chance."""
     b, c = int((other & ~one).sum()), int((one & ~other).sum())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from replicate.base.errors import UsageError
 
 _ENDINGS = (
-    r"(predictions?|predicted|preds?|outputs?|results?|logits|scores|probs|top_?[15]|labels?)"
+    r"(predictions?|predicted|preds?|outputs?|results?|logits|scores|probs|top_?[15]|labels?|"
+    r"correct|hits?)"
 )
 
 

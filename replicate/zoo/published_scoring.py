@@ -13,8 +13,8 @@ from replicate.base.errors import ItemError, ReplicateError
 from replicate.zoo.image_classes import imagenet_wnids
 from replicate.zoo.prediction_files import Key, Scored, path_of, write
 from replicate.zoo.published import check_folder
-from replicate.zoo.published_files import Column
 from replicate.zoo.published_folders import Folder, Published
+from replicate.zoo.published_values import Column
 from replicate.zoo.scheme_predictions import Source, parse
 from replicate.zoo.schemes import split
 from replicate.zoo.scoring import TOP

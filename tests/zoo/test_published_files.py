@@ -129,8 +129,10 @@ def test_items_are_named_in_the_ways_of_image_lists(tmp_path):
         ("a.json", '{"a": {"b": 2}}', "unreadable"),
         ("a.npy", b"no array", "unreadable"),
         ("a.json", b"\xff\xfe\x00", "unreadable"),
-        ("a.json", "[0.5, 7.25]", "out_of_range"),
-        ("a.csv", "x,y\n1,2\n,\n", "wrong_shape"),
+        ("a.csv", "x,y\n1,2\n,\n", "unreadable"),
+        ("a.csv", "x,pred\n1,2\n,\n", "wrong_shape"),
+        ("a.csv", "a,b,c\n1,x,3\n2,y,4\n", "unreadable"),
+        ("a.json.gz", b"no gzip", "unreadable"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path, name, content, reason):
