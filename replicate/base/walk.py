@@ -21,18 +21,34 @@ def files_below(folder: Path, on_circle: Callable[[], None] = lambda: None) -> I
     waiting = [str(folder)]
     while waiting:
         here = waiting.pop()
-        entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         status = Path(here).stat()
         if (status.st_dev, status.st_ino) in seen:
             on_circle()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders = []
+        # Names alone, each let go as it is handed on: a million entries take their names' room.
+        folders, files = _names_in(here)
+        start = os.path.join(here, "")  # noqa: PTH118 - a million of pathlib's take seconds
+        while files:
+            yield start + files.pop()
+        waiting += [str(Path(here, name)) for name in folders]
+
+
+def _names_in(folder: str) -> tuple[list[str], list[str]]:
+    """The folders and the files in a folder, the last name first."""
+    folders: list[str] = []
+    files: list[str] = []
+    with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                folders.append(entry.path)
-            else:
-                yield entry.path
-        waiting += reversed(folders)
+            if not entry.name.startswith("."):
+                (folders if _is_folder(entry) else files).append(entry.name)
+    folders.sort(reverse=True)
+    files.sort(reverse=True)
+    return folders, files
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, say: whoever reads it will be told
+        return False

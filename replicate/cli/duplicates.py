@@ -175,26 +175,32 @@ def _sides(given: dict[str, Any], progress: "Progress") -> "tuple[Side, Side | N
     read_as = given["algorithm"]
     if read_as is None and given["bits"] is not None:
         read_as = "phash"
+    progress("listing")  # a folder of a million files takes some seconds
     reference = gather_side(given["reference"], _hasher(given, keep, progress), read_as, bits)
     if save is not None and keep is not None:
         reference.hashes.write(save)
         shutil.rmtree(keep, ignore_errors=True)
     if not given["candidates"]:
         return reference, None
-    return reference, gather_side(
-        given["candidates"], _hasher(given, None, progress), read_as, bits
-    )
+    hasher = _hasher(given, None, progress, reference)
+    return reference, gather_side(given["candidates"], hasher, read_as, bits)
 
 
-def _hasher(given: dict[str, Any], keep: Path | None, progress: "Progress") -> "Hasher":
+def _hasher(
+    given: dict[str, Any], keep: Path | None, progress: "Progress", like: "Side | None" = None
+) -> "Hasher":
+    """What hashes images; before it does, it sees that they can be compared with ``like``."""
     from replicate.base.resources import usable_cores
     from replicate.duplicates.hash_many import Recipe, hash_paths
+    from replicate.duplicates.hashing import current_info, require_comparable
 
     algorithm = given["algorithm"] or "phash"
     turned = given["transforms"] is not False and algorithm.startswith("phash")
     recipe = Recipe(algorithm, int(given["bits"] or 64), turned=turned)
 
     def hasher(paths: Any) -> Any:
+        if like is not None:
+            require_comparable(like.hashes.info, current_info(recipe.bits, algorithm))
         return hash_paths(
             paths,
             recipe,

@@ -3,6 +3,7 @@
 A folder may hold a million files, and links that lead in circles.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -57,8 +58,8 @@ def list_folder(folder: Path) -> Listing:
 
 
 def _note(path: str, found: Listing) -> None:
-    ending = Path(path).suffix.lower()
-    if not ending or ending in IMAGE_ENDINGS:
+    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 - there may be a million
+    if ending in IMAGE_ENDINGS or ending in ("", "."):
         found.files.append(path)
     else:
         found.others[ending] += 1

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from support.photos import photo_tiles
 
 from replicate.base.errors import UsageError
+from replicate.cli.duplicates import duplicates
 from replicate.duplicates import hash_many
 from replicate.duplicates.hash_files import HashSet
 from replicate.duplicates.hash_many import Recipe, hash_paths
@@ -176,6 +177,7 @@ def test_shards_and_processes_change_nothing(photos, tmp_path: Path, monkeypatch
 KILLED = """
 import sys
 from pathlib import Path
+from replicate.cli.duplicates import duplicates
 from replicate.duplicates import hash_many
 hash_many.SHARD = 5
 hash_many.hash_paths(sys.argv[2:], keep=Path(sys.argv[1]).with_suffix('.shards'))
@@ -218,10 +220,16 @@ def test_a_changed_file_or_a_broken_shard_is_hashed_again(tmp_path: Path) -> Non
     assert hash_paths([str(path)], keep=keep).hashes == second.hashes
 
 
-def test_ray_gives_the_same_bytes(photos, tmp_path: Path, monkeypatch) -> None:
+def test_the_command_gives_the_same_bytes_on_ray(photos, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(hash_many, "SHARD", 20)
-    into_file(photos, tmp_path / "local.npz")
-    into_file(photos, tmp_path / "ray.npz", executor="ray", processes=2)
+    folder = str(Path(photos[0]).parent)
+    for executor in ("local", "ray"):
+        saved = str(tmp_path / f"{executor}.npz")
+        command = ["--reference", folder, "--save-hashes", saved, "--json"]
+        duplicates.main(
+            [*command, "--executor", executor, "--processes", "2"], standalone_mode=False
+        )
+    assert len(HashSet.read(tmp_path / "ray.npz")) == len(photos)
     assert (tmp_path / "local.npz").read_bytes() == (tmp_path / "ray.npz").read_bytes()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from replicate.base.errors import MissingError, UsageError
+from replicate.duplicates.hash_many import hash_paths
 from replicate.duplicates.listing import existing, list_folder, list_table
 
 
@@ -19,6 +20,18 @@ def test_links_in_circles_end_and_each_folder_is_entered_once(tmp_path: Path) ->
     assert names == ["a/b/z", "a/y.PNG", "x.jpg"]
     assert found.others == {".txt": 1, ".csv": 1}
     assert found.circles == 2
+
+
+def test_a_link_to_itself_and_one_to_nowhere_are_listed_as_files(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "b.jpg")
+    (tmp_path / "c.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    assert list_folder(tmp_path).files == [str(tmp_path / name) for name in names]
+    found = hash_paths(list_folder(tmp_path).files)
+    assert [found.failed[str(tmp_path / name)] for name in names] == [
+        "empty", "unreadable", "missing"
+    ]  # fmt: skip
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
