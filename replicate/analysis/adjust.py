@@ -13,7 +13,8 @@ harder than their frequency says. The estimators differ in how they deal with th
 ``naive``        images with the same share of votes are compared as they are; biased at every n
 ``jackknife``    naive, extrapolated from n − 1 and n votes to endless ones (Engstrom et al. 2020)
 ``mixture``      E[accuracy | votes] = E[g(s) | votes] with a fitted mixture of binomials as the
-                 distribution of s, g a polynomial (Engstrom et al. fit a beta mixture)
+                 distribution of s (Engstrom et al. fit a beta mixture), g a polynomial that is
+                 held near a straight line as far as images do not say otherwise; recommended
 ``moments``      g a polynomial, by normal equations of unbiased moments of s
 ``heldout``      g a polynomial, fitted over strata of n − h votes to the unbiased moments of the h
                  votes held out, averaged over all ways to hold out: votes calibrate votes
@@ -21,24 +22,20 @@ harder than their frequency says. The estimators differ in how they deal with th
 
 The votes of the new set must have had no part in choosing its images: those of a whole pool, or
 fresh ones. All estimators need nothing but counts, and are computed for all bootstrap resamples
-at once.
+at once. An accuracy that they give is cut to [0, 1], so that no gap is one that there cannot be.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from replicate.analysis.adjust_cells import Cells, portions, thinned
-from replicate.analysis.adjust_estimators import (
-    ESTIMATORS,
-    Estimator,
-    Sums,
-    degree_for,
-    recommended_for,
-)
+from replicate.analysis.adjust_cautions import ENOUGH_VOTES, Caution, cautions
+from replicate.analysis.adjust_cells import Cells, Sums, portions, thinned
+from replicate.analysis.adjust_estimators import ESTIMATORS, RECOMMENDED, Estimator, degree_for
+from replicate.analysis.adjust_mixture import fit_mixture
 from replicate.analysis.adjust_workers import SingleVotes, WorkerSpread, worker_spreads
 from replicate.analysis.intervals import Interval
 from replicate.base.errors import UsageError
@@ -46,7 +43,6 @@ from replicate.base.randomness import stream
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_ENOUGH = 5  # votes below which no estimator is without bias
 STEPS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)  # votes at which the gap is looked at
 
 
@@ -87,11 +83,13 @@ class Gap:
         gap: A fraction.
         interval: Over images and their votes; and over workers, where it is known who voted.
         worker_sd: The standard deviation that workers add to it; 0 if it is not known who voted.
+        allowance: The standard deviation of the bias that the interval allows for; 0 for none.
     """
 
     gap: float
     interval: Interval
     worker_sd: float = 0.0
+    allowance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,18 +99,20 @@ class AdjustedGaps:
     Attributes:
         raw: The gap as it is.
         estimators: The adjusted gap by each estimator that these votes allow.
-        recommended: The one to report.
+        recommended: The one to report; None where none says anything (a caution says why).
         degree: The degree of g.
         held: How many votes ``heldout`` holds out.
         workers: How many workers the intervals are over; None where it is not known who voted.
+        cautions: What there is to say against the estimate, the gravest first.
     """
 
     raw: Gap
     estimators: dict[str, Gap]
-    recommended: str
+    recommended: str | None
     degree: int
     held: int
     workers: int | None = None
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,14 @@ def adjusted_gaps(
 ) -> AdjustedGaps:
     """The gap between two sets at equal true selection frequencies.
 
-    Intervals are percentiles of a bootstrap over images, each with its votes, original and new
-    apart; where strata are given their sizes are kept. Where single votes are given, they are
-    widened by what workers add (`replicate.analysis.adjust_workers`); without, they hold if the
-    votes of different images are independent. With fewer than five votes an image every estimator
-    has a bias; the recommended one's interval then holds that of ``heldout``, too.
+    Intervals are the gap ± t standard errors of a bootstrap over images, each with its votes,
+    original and new apart; where strata are given their sizes are kept. Where single votes are
+    given, what workers add is added (`replicate.analysis.adjust_workers`); without, intervals hold
+    if the votes of different images are independent. The recommended estimator has an allowance
+    for its bias (`replicate.analysis.adjust_mixture`): its standard error is at least that, and
+    with fewer than five votes an image, which cannot tell how g bends, both add up. None is
+    recommended where the interval would be wider than 50 points. The raw gap's interval is made of
+    percentiles.
 
     Args:
         original: The original's images; a sample that stands for the original.
@@ -175,39 +178,56 @@ def adjusted_gaps(
     raw: list[Floats] = []
     found: dict[str, list[Floats]] = {name: [] for name in estimators}
     n_images = len(old_images) + len(new_images)
+    allowance, outside = 0.0, False
     sizes = [1, *portions(resamples, n_images)]
     for position, size in enumerate(sizes):  # the first is the sets as they are
         sums = Sums(
             *old_images.sums(None if position == 0 else rng, size),
             *new_images.sums(None if position == 0 else rng, size),
+            new_images.noise,
         )
         raw.append(sums.original_mean - sums.new_mean)
         for name, estimator in estimators.items():
-            found[name].append(sums.original_mean - estimator(sums, held, degree))
+            found[name].append(_gaps(estimator, sums, held, degree))
+        if position == 0:
+            fit = fit_mixture(sums, degree)
+            allowance = float(fit.allowance(fewest < ENOUGH_VOTES)[0])
+            outside = not 0 <= fit.accuracy[0] <= 1
     spreads: dict[str, WorkerSpread] = {}
     if original.votes is not None or new.votes is not None:
         spreads = worker_spreads(original, new, estimators, held, degree)
-    gaps = {
-        name: _gap(values, level, n_images, spreads.get(name)) for name, values in found.items()
+    errors = {
+        name: _Error.of(values, n_images, spreads.get(name)) for name, values in found.items()
     }
-    best = recommended_for(fewest)
-    if fewest < _ENOUGH and best in gaps and "heldout" in gaps:
-        gaps[best] = _envelope(gaps[best], gaps["heldout"])
+    told: tuple[Caution, ...] = ()
+    if RECOMMENDED in errors:
+        plain = errors[RECOMMENDED]
+        errors[RECOMMENDED] = plain.with_allowance(allowance, add=fewest < ENOUGH_VOTES)
+        told = cautions(
+            images=(len(old_images), len(new_images)),
+            votes=fewest,
+            error=plain.standard_error,
+            allowance=allowance,
+            half_width=errors[RECOMMENDED].half_width(level),
+            outside=outside,
+        )
     return AdjustedGaps(
-        raw=_gap(raw, level, n_images),
-        estimators=gaps,
-        recommended=best,
+        raw=_percentiles(raw, level),
+        estimators={
+            name: error.around(float(found[name][0][0]), level) for name, error in errors.items()
+        },
+        recommended=None if any(c.code == "none_recommended" for c in told) else RECOMMENDED,
         degree=degree,
         held=held,
         workers=max((spread.workers for spread in spreads.values()), default=None),
+        cautions=told,
     )
 
 
-def _envelope(gap: Gap, other: Gap) -> Gap:
-    """A gap with an interval that holds that of another estimator, whose bias is another."""
-    one, two = gap.interval, other.interval
-    ends = Interval(min(one.low, two.low), max(one.high, two.high), one.level)
-    return Gap(gap.gap, ends, gap.worker_sd)
+def _gaps(estimator: Estimator, sums: Sums, held: int, degree: int) -> Floats:
+    """The adjusted gap under each weighting, shape (b,); none is one that there cannot be."""
+    gap: Floats = sums.original_mean - np.clip(estimator(sums, held, degree), 0.0, 1.0)
+    return gap
 
 
 def gaps_by_votes(
@@ -247,15 +267,18 @@ def gaps_by_votes(
     for position, size in enumerate([1, *portions(resamples, n_images)]):
         parts = [side.sums(rng if position else None, size) for side in (old_images, new_images)]
         for n in steps:
-            sums = Sums(*thinned(parts[0], n), *thinned(parts[1], n))
-            for name in dict.fromkeys(("naive", "jackknife", recommended_for(n))):
-                gap = sums.original_mean - ESTIMATORS[name](sums, *degree_for(n))
+            sums = Sums(*thinned(parts[0], n), *thinned(parts[1], n), new_images.noise)
+            for name in ("naive", "jackknife", RECOMMENDED):
+                gap = _gaps(ESTIMATORS[name], sums, *degree_for(n))
                 found[n].setdefault(name, []).append(gap)
     return tuple(
         AtVotes(
             n,
-            {name: _gap(values, level, n_images) for name, values in at.items()},
-            recommended_for(n),
+            {
+                name: _Error.of(values, n_images).around(float(values[0][0]), level)
+                for name, values in at.items()
+            },
+            RECOMMENDED,
         )
         for n, at in found.items()
     )
@@ -276,17 +299,43 @@ def fewest_votes(original: Judged, new: Judged) -> int:
     return fewest
 
 
-def _gap(
-    values: list[Floats], level: float, images: int, workers: WorkerSpread | None = None
-) -> Gap:
-    gap, resampled = float(values[0][0]), np.concatenate(values[1:])
-    ends = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    if workers is None or workers.variance == 0:
-        return Gap(gap, Interval(float(ends[0]), float(ends[1]), level))
-    own = max(float(resampled.var()), 1e-300)
-    both = own + workers.variance
-    df = both**2 / (own**2 / max(images - 1, 1) + workers.variance**2 / workers.df)
-    upper = (1 + level) / 2
-    wider = np.sqrt(both / own) * special.stdtrit(df, upper) / special.ndtri(upper)
-    low, high = gap + wider * (ends - gap)
-    return Gap(gap, Interval(float(low), float(high), level), float(np.sqrt(workers.variance)))
+def _percentiles(values: list[Floats], level: float) -> Gap:
+    low, high = np.quantile(np.concatenate(values[1:]), [(1 - level) / 2, (1 + level) / 2])
+    return Gap(float(values[0][0]), Interval(float(low), float(high), level))
+
+
+@dataclass(frozen=True)
+class _Error:
+    """How far a gap may be off: variances, and the degrees of freedom of their sum."""
+
+    own: float
+    own_df: float
+    workers: float = 0.0
+    workers_df: float = 1.0
+    allowance: float = 0.0
+    add: bool = False  # whether the allowance adds to the rest, or is the least that is believed
+
+    @classmethod
+    def of(cls, values: list[Floats], images: int, workers: WorkerSpread | None = None) -> "_Error":
+        own = float(np.concatenate(values[1:]).var())
+        if workers is None:
+            return cls(own, max(images - 2, 1))
+        return cls(own, max(images - 2, 1), workers.variance, workers.df)
+
+    def with_allowance(self, allowance: float, *, add: bool) -> "_Error":
+        return replace(self, allowance=allowance, add=add)
+
+    @property
+    def standard_error(self) -> float:
+        both, bias = self.own + self.workers, self.allowance**2
+        return float(np.sqrt(both + bias if self.add else max(both, bias)))
+
+    def half_width(self, level: float) -> float:
+        parts = self.own**2 / self.own_df + self.workers**2 / self.workers_df
+        df = (self.own + self.workers) ** 2 / parts if parts > 0 else self.own_df
+        return float(special.stdtrit(df, (1 + level) / 2)) * self.standard_error
+
+    def around(self, gap: float, level: float) -> Gap:
+        half = self.half_width(level)
+        ends = Interval(max(gap - half, -1.0), min(gap + half, 1.0), level)
+        return Gap(gap, ends, float(np.sqrt(self.workers)), self.allowance)

@@ -1,12 +1,14 @@
 """A set's images by what their votes were, under bootstrap weights, and with fewer votes."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from replicate.analysis.vote_moments import vote_cells
+from replicate.analysis.vote_moments import falling_moments, vote_cells
 
 if TYPE_CHECKING:
     from replicate.analysis.adjust import Judged
@@ -15,6 +17,53 @@ Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Part = tuple[Counts, Counts, Floats, Floats]
 _CHUNK = 4_000_000  # weights in memory at a time
+_LEAST = 1e-4  # a variance of correctness: one image in a hundred
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Two sets as sums over cells, under b weightings.
+
+    Attributes:
+        original_missed: Misses of each cell of the original, shape (k,).
+        original_shown: Votes of each, shape (k,).
+        original_images: Weighted images in each, shape (b, k).
+        original_right: Weighted correctness in each, shape (b, k).
+        new_missed: The same of the new set, shape (l,).
+        new_shown: Shape (l,).
+        new_images: Shape (b, l).
+        new_right: Shape (b, l).
+        noise: The variance of a new image's correctness around what its votes say of it.
+    """
+
+    original_missed: Counts
+    original_shown: Counts
+    original_images: Floats
+    original_right: Floats
+    new_missed: Counts
+    new_shown: Counts
+    new_images: Floats
+    new_right: Floats
+    noise: float
+
+    @cached_property
+    def original_mean(self) -> Floats:
+        """The original's accuracy, shape (b,)."""
+        mean: Floats = self.original_right.sum(axis=1) / self.original_images.sum(axis=1)
+        return mean
+
+    @cached_property
+    def new_mean(self) -> Floats:
+        """The new set's accuracy, shape (b,)."""
+        mean: Floats = self.new_right.sum(axis=1) / self.new_images.sum(axis=1)
+        return mean
+
+    def original_moments(self, degree: int) -> Floats:
+        """Unbiased moments of the original's true shares of misses, shape (b, degree + 1)."""
+        powers = falling_moments(self.original_missed, self.original_shown, degree)
+        total = self.original_images.sum(axis=1, keepdims=True)
+        mean: Floats = self.original_images @ powers / total
+        return mean
 
 
 class Cells:
@@ -26,6 +75,7 @@ class Cells:
         self._starts = np.searchsorted(cell[self._order], np.arange(len(self.cells)))
         self._correct = images.correct[self._order]
         self._strata = None if images.stratum is None else images.stratum[self._order]
+        self.noise = noise(images.selected, images.shown, images.correct)
 
     def __len__(self) -> int:
         return len(self._correct)
@@ -47,6 +97,18 @@ class Cells:
             share = np.full(len(inside), 1 / len(inside))
             weights[:, inside] = rng.multinomial(len(inside), share, size=size)
         return weights
+
+
+def noise(selected: Counts, shown: Counts, correct: Floats) -> float:
+    """The variance of correctness around its straight line over frequencies; never quite 0.
+
+    >>> noise(np.array([0, 0, 2, 2]), np.array([2] * 4), np.array([0.0, 0.5, 0.5, 1.0]))
+    0.125
+    """
+    x, y = selected / shown, correct - correct.mean()
+    x = x - x.mean()
+    slope = float(x @ y) / max(float(x @ x), _LEAST)
+    return max(float(((y - slope * x) ** 2).sum()) / max(len(y) - 2, 1), _LEAST)
 
 
 def portions(resamples: int, images: int) -> list[int]:

@@ -5,69 +5,20 @@ See `replicate.analysis.adjust` for what they are and where they come from.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from replicate.analysis.vote_moments import (
-    falling_moments,
-    fewer_votes,
-    heldout_moments,
-    true_distribution,
-)
+from replicate.analysis.adjust_cells import Sums
+from replicate.analysis.adjust_mixture import fit_mixture
+from replicate.analysis.vote_moments import falling_moments, fewer_votes, heldout_moments
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _RIDGE = 1e-9  # of the largest entry: keeps the equations of degenerate resamples solvable
-_GRID = np.linspace(0.0, 1.0, 41)
 _FEW = 1e-9
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Two sets as sums over cells, under b weightings.
-
-    Attributes:
-        original_missed: Misses of each cell of the original, shape (k,).
-        original_shown: Votes of each, shape (k,).
-        original_images: Weighted images in each, shape (b, k).
-        original_right: Weighted correctness in each, shape (b, k).
-        new_missed: The same of the new set, shape (l,).
-        new_shown: Shape (l,).
-        new_images: Shape (b, l).
-        new_right: Shape (b, l).
-    """
-
-    original_missed: Counts
-    original_shown: Counts
-    original_images: Floats
-    original_right: Floats
-    new_missed: Counts
-    new_shown: Counts
-    new_images: Floats
-    new_right: Floats
-
-    @cached_property
-    def original_mean(self) -> Floats:
-        """The original's accuracy, shape (b,)."""
-        mean: Floats = self.original_right.sum(axis=1) / self.original_images.sum(axis=1)
-        return mean
-
-    @cached_property
-    def new_mean(self) -> Floats:
-        """The new set's accuracy, shape (b,)."""
-        mean: Floats = self.new_right.sum(axis=1) / self.new_images.sum(axis=1)
-        return mean
-
-    def original_moments(self, degree: int) -> Floats:
-        """Unbiased moments of the original's true shares of misses, shape (b, degree + 1)."""
-        powers = falling_moments(self.original_missed, self.original_shown, degree)
-        total = self.original_images.sum(axis=1, keepdims=True)
-        mean: Floats = self.original_images @ powers / total
-        return mean
+RECOMMENDED = "mixture"  # at every number of votes and images: docs/adjust.md has the table
 
 
 def degree_for(votes: int) -> tuple[int, int]:
@@ -85,17 +36,6 @@ def degree_for(votes: int) -> tuple[int, int]:
     if votes >= 5:
         return 3, 3
     return (2, 2) if votes == 4 else (votes - 1, 1)
-
-
-def recommended_for(votes: int) -> str:
-    """The estimator to report for so many votes an image (simulations: docs/adjust.md).
-
-    Held-out votes need enough others to tell images apart; below ten the mixture is closer.
-
-    >>> recommended_for(5), recommended_for(10)
-    ('mixture', 'heldout')
-    """
-    return "heldout" if votes >= 10 else "mixture"
 
 
 def naive(sums: Sums, _held: int = 0, _degree: int = 0) -> Floats:
@@ -122,16 +62,8 @@ def jackknife(sums: Sums, _held: int = 0, _degree: int = 0) -> Floats:
 
 
 def mixture(sums: Sums, _held: int, degree: int) -> Floats:
-    """G by least squares of accuracy on the expected powers of s, given the votes."""
-    found, likelihood = true_distribution(sums.new_images, sums.new_missed, sums.new_shown, _GRID)
-    powers = _GRID[:, None] ** np.arange(degree + 1)
-    mixed = np.maximum(found @ likelihood.T, 1e-300)
-    expected = np.einsum("bg,kg,gd->bkd", found, likelihood, powers) / mixed[..., None]
-    fitted = _least_squares(expected, sums.new_images, sums.new_right)
-    old, _ = true_distribution(
-        sums.original_images, sums.original_missed, sums.original_shown, _GRID
-    )
-    return _values(fitted, old @ powers)
+    """G by ridge regression of accuracy on what a fitted mixture expects, given the votes."""
+    return fit_mixture(sums, degree).accuracy
 
 
 def moments(sums: Sums, _held: int, degree: int) -> Floats:

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import Polynomial
 
-from replicate.analysis.adjust_estimators import Estimator, Sums
+from replicate.analysis.adjust_cells import Sums, noise
+from replicate.analysis.adjust_estimators import Estimator
 from replicate.analysis.vote_moments import vote_cells
 from replicate.base.errors import UsageError
 
@@ -129,6 +130,7 @@ class _Side:
         self.votes = images.votes
         self.shown, self.selected, self.correct = images.shown, images.selected, images.correct
         self.cells, self.place = vote_cells(images.selected, images.shown)
+        self.noise = noise(images.selected, images.shown, images.correct)
         size = len(self.cells)
         self.images = np.bincount(self.place, minlength=size).astype(np.float64)
         self.right: Floats = np.bincount(self.place, images.correct, size).astype(np.float64)
@@ -187,7 +189,7 @@ def _slopes(
     moved[block][size + places, places] -= step
     sums = Sums(
         old.cells[:, 1], old.cells[:, 0], moved[0], moved[1],
-        fresh.cells[:, 1], fresh.cells[:, 0], moved[2], moved[3],
+        fresh.cells[:, 1], fresh.cells[:, 0], moved[2], moved[3], fresh.noise,
     )  # fmt: skip
     found = estimator(sums, held, degree)
     slope: Floats = -(found[:size] - found[size:]) / (2 * step)

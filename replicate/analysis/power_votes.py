@@ -3,7 +3,8 @@
 A gap adjusted for selection frequencies is noisier than a plain one, for the votes are few. There
 is no formula for by how much, so it is tried out: sets are simulated from a beta distribution of
 true frequencies with the given intra-class correlation, judged by so many people, adjusted by the
-recommended estimator, again and again, and the spread of the estimates is the standard error.
+recommended estimator, again and again, and the spread of the estimates is the standard error; with
+fewer than five votes also the bias that intervals then allow for.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ import numpy as np
 from scipy import special
 
 from replicate.analysis.adjust import Judged, adjusted_gaps
-from replicate.analysis.adjust_estimators import ESTIMATORS, recommended_for
+from replicate.analysis.adjust_cautions import ENOUGH_VOTES
+from replicate.analysis.adjust_estimators import ESTIMATORS, RECOMMENDED
 from replicate.base.errors import UsageError
 from replicate.base.randomness import stream
 
@@ -26,7 +28,7 @@ class VotePower:
 
     Attributes:
         votes: People who judge each image.
-        estimator: The estimator that is recommended for so many.
+        estimator: The estimator that is recommended.
         error: The standard error of the adjusted gap, a fraction.
         gap: The smallest gap that is shown.
         plain: The smallest gap without any adjustment, from the same simulations.
@@ -91,8 +93,7 @@ def gaps_by_votes_needed(
     shape = (frequency * total, (1 - frequency) * total)
     found = []
     for n in votes:
-        name = recommended_for(n)
-        adjusted, plain = [], []
+        adjusted, plain, allowed = [], [], 0.0
         for run in range(runs):
             rng = stream(seed, "vote-power", n, run)
             sides = []
@@ -103,12 +104,13 @@ def gaps_by_votes_needed(
                 sides.append(Judged(rng.binomial(n, s), np.full(size, n), right))
             gaps = adjusted_gaps(
                 sides[0], sides[1], seed, resamples=2, level=level,
-                estimators={name: ESTIMATORS[name]},
+                estimators={RECOMMENDED: ESTIMATORS[RECOMMENDED]},
             )  # fmt: skip
-            adjusted.append(gaps.estimators[name].gap)
+            adjusted.append(gaps.estimators[RECOMMENDED].gap)
             plain.append(gaps.raw.gap)
-        error = float(np.std(adjusted, ddof=1))
-        found.append(VotePower(n, name, error, z * error, z * float(np.std(plain, ddof=1))))
+            allowed += gaps.estimators[RECOMMENDED].allowance / runs if n < ENOUGH_VOTES else 0.0
+        error = float(np.hypot(np.std(adjusted, ddof=1), allowed))
+        found.append(VotePower(n, RECOMMENDED, error, z * error, z * float(np.std(plain, ddof=1))))
     return tuple(found)
 
 

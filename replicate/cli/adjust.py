@@ -62,7 +62,8 @@ def adjust(
     models that are right on the image; or correct:MODEL, one column a model. The gap is original
     minus new. Votes are noisy, so that comparing images of the same observed frequency leaves a
     gap where there is none; the recommended estimator does not, as long as the new set's votes
-    had no part in choosing its images.
+    had no part in choosing its images. None is recommended where the sets are too small, or too
+    unlike, for the answer to say anything; the cautions say why.
 
     Votes of one worker hang together. Give single votes, in tables of their own or with worker_id
     and selected (1 or 0) instead of shown and selected, and the intervals are over images and
@@ -105,12 +106,9 @@ def adjust(
         _draw(figure, by_votes)
         value["figure"] = str(figure)
     emit(value, as_json, _text(gaps, by_model, old, fresh))
-    for name, each in {"all models": gaps, **by_model}.items():
-        if not _possible(each):
-            say(
-                f"Warning: {name}: the interval of the {each.recommended} estimate reaches beyond "
-                "100 points, which no gap does: too few images or votes to adjust this gap."
-            )
+    if as_json:  # else the text says them
+        for line in _cautions(gaps, by_model):
+            say(line)
     if _say_left_out(original.name, old) + _say_left_out(new.name, fresh) or alone:
         for name in alone:
             say(f"Left out: the model {name} is in one table only.")
@@ -133,12 +131,6 @@ def _draw(path: Path, by_votes: "Sequence[AtVotes]") -> None:
     write_text(path, by_votes_svg(by_votes))
 
 
-def _possible(gaps: "AdjustedGaps") -> bool:
-    """Whether the recommended interval holds only gaps that there can be."""
-    ends = gaps.estimators[gaps.recommended].interval
-    return ends.low >= -1 and ends.high <= 1
-
-
 def _at_votes(found: "AtVotes") -> dict[str, Any]:
     return {
         "votes": found.votes,
@@ -152,12 +144,13 @@ def _as_json(gaps: "AdjustedGaps") -> dict[str, Any]:
         "raw": _gap(gaps.raw),
         "estimators": {name: _gap(gap) for name, gap in gaps.estimators.items()},
         "recommended": gaps.recommended,
+        "warnings": [vars(caution) for caution in gaps.cautions],
     }
 
 
 def _gap(gap: "Gap") -> dict[str, Any]:
     ends = [gap.interval.low, gap.interval.high]
-    return {"gap": gap.gap, "ci": ends, "worker_sd": gap.worker_sd}
+    return {"gap": gap.gap, "ci": ends, "worker_sd": gap.worker_sd, "allowance": gap.allowance}
 
 
 def _left_out(table: "JudgedTable") -> list[dict[str, Any]]:
@@ -178,7 +171,6 @@ def _text(
     old: "JudgedTable",
     fresh: "JudgedTable",
 ) -> str:
-    best = gaps.estimators[gaps.recommended]
     lines = [
         f"Gap in accuracy, original ({len(old.rows)} images) minus new ({len(fresh.rows)}), "
         "in points:",
@@ -188,16 +180,43 @@ def _text(
             for name, gap in gaps.estimators.items()
         ),
         *(
-            f"  {model}: raw {_points(found.raw)}, adjusted "
-            f"{_points(found.estimators[found.recommended])}"
+            f"  {model}: raw {_points(found.raw)}, adjusted {_recommended(found)}"
             for model, found in by_model.items()
         ),
         "Intervals are over images and their votes"
         + (f", and over {gaps.workers} workers." if gaps.workers else "; who voted is not known."),
-        f"At equal selection frequencies {100 * best.gap:.1f} of {100 * gaps.raw.gap:.1f} points "
-        "are left.",
+        _left(gaps),
+        *_cautions(gaps, by_model),
     ]
     return "\n".join(lines)
+
+
+def _cautions(gaps: "AdjustedGaps", by_model: dict[str, "AdjustedGaps"]) -> list[str]:
+    """What there is to say against the estimates; of models, what is not said of their mean."""
+    known = {caution.code for caution in gaps.cautions}
+    return [
+        *(f"Warning: {caution.message}" for caution in gaps.cautions),
+        *(
+            f"Warning: {model}: {caution.message}"
+            for model, found in by_model.items()
+            for caution in found.cautions
+            if caution.code not in known
+        ),
+    ]
+
+
+def _left(gaps: "AdjustedGaps") -> str:
+    if gaps.recommended is None:
+        return "How much is left at equal selection frequencies cannot be told."
+    best = gaps.estimators[gaps.recommended]
+    raw = 100 * gaps.raw.gap
+    return f"At equal selection frequencies {100 * best.gap:.1f} of {raw:.1f} points are left."
+
+
+def _recommended(gaps: "AdjustedGaps") -> str:
+    if gaps.recommended is None:
+        return "cannot be told"
+    return _points(gaps.estimators[gaps.recommended])
 
 
 def _points(gap: "Gap") -> str:

@@ -26,6 +26,11 @@ def add_further(
         item.update(_pair(pair))
         if pair.unadjusted is not None:
             value["warnings"].append(f"{item['new']}: no adjusted gap: {pair.unadjusted}")
+        if pair.adjusted is not None:
+            value["warnings"] += [
+                f"{item['new']}: adjusted gap: {caution.message}"
+                for caution in pair.adjusted.cautions
+            ]
     value["reuse"] = {
         name: {
             "n": bound.n,
@@ -108,6 +113,7 @@ def _pair(pair: FurtherPair) -> dict[str, Any]:
                 for name, gap in gaps.estimators.items()
             },
             "recommended": gaps.recommended,
+            "warnings": [vars(caution) for caution in gaps.cautions],
         }
     return value
 

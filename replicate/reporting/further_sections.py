@@ -106,14 +106,19 @@ def _relative(new: str, rows: Sequence[Value]) -> Section:
 
 
 def _adjusted(new: str, found: Value) -> Section:
-    best = found["estimators"][found["recommended"]]
+    told = f"{percent(found['raw']['gap'])} points as it is"
+    if found["recommended"] is not None:
+        best = found["estimators"][found["recommended"]]
+        told += (
+            f", {percent(best['gap'])} ({_between(best['ci'])}) at equal true selection "
+            f"frequencies ({found['recommended']}, the recommended estimator). It holds if the new "
+            "set's votes had no part in choosing its images"
+        )
+    cautions = "".join(f" {caution['message']}" for caution in found["warnings"])
     return Section(
         f"adjusted-{new}",
         f"The gap on {new} at equal selection frequencies",
-        f"{percent(found['raw']['gap'])} points as it is, {percent(best['gap'])} "
-        f"({_between(best['ci'])}) at equal true selection frequencies "
-        f"({found['recommended']}, the recommended estimator). It holds if the new set's votes had "
-        "no part in choosing its images.",
+        f"{told}.{cautions}",
         ("estimator", "gap", "low", "high"),
         [
             ("raw", found["raw"]["gap"], *(found["raw"]["ci"] or (None, None))),

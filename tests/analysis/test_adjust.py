@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.analysis.adjust import Judged, adjusted_gaps
+from replicate.analysis.adjust_cells import Sums, noise
 from replicate.analysis.adjust_estimators import (
     ESTIMATORS,
-    Sums,
+    RECOMMENDED,
     degree_for,
     heldout,
     moments,
     naive,
-    recommended_for,
 )
 from replicate.base.errors import UsageError
 
@@ -39,7 +39,7 @@ def sums(original: Judged, new: Judged) -> Sums:
             images[0, place[n, n - k]] += 1
             right[0, place[n, n - k]] += correct
         parts += [np.array([m for _, m in cells]), np.array([n for n, _ in cells]), images, right]
-    return Sums(*parts)
+    return Sums(*parts, noise(new.selected, new.shown, new.correct))
 
 
 def judged(rows: list[tuple[int, int, float]]) -> Judged:
@@ -114,7 +114,7 @@ def test_the_recommended_estimator_finds_the_planted_gap(n: int, gap: float):
         for name, estimator in ESTIMATORS.items():
             found[name].append(float(original.correct.mean() - estimator(both, *degree_for(n))[0]))
     error = {name: 100 * (np.mean(values) - gap) for name, values in found.items()}
-    best = recommended_for(n)
+    best = RECOMMENDED
     spread = 100 * np.std(found[best]) / np.sqrt(30)
     assert abs(error[best]) < 0.5 + 3 * spread
     assert error["naive"] > 2 * abs(error[best]) and error["naive"] > 0.8

@@ -38,6 +38,19 @@ ACCURACY = {
     "power": lambda s: 0.35 + 0.6 * s**1.5,
     "sigmoid": lambda s: 0.15 + 0.8 * special.expit(9 * (s - 0.55)),
 }
+# Worlds that had no part in choosing or mending anything: other shapes, other curves.
+UNSEEN = {
+    ("beta", 0.1): _beta(0.8, 0.1),
+    ("triangle", 0.22): lambda rng, k: rng.triangular(0.0, 0.9, 1.0, k),
+    ("half at 1", 0.56): lambda rng, k: np.where(rng.random(k) < 0.5, 1.0, rng.random(k)),
+    ("two ends", 0.64): _humps(0.35, (1.0, 9.0), (18.0, 2.0)),
+}
+UNSEEN_ACCURACY = {
+    "square": lambda s: 0.25 + 0.65 * s**2,
+    "late": lambda s: 0.3 + 0.6 * special.expit(14 * (s - 0.75)),
+    "concave": lambda s: 0.9 - 0.5 * (1 - s) ** 2,
+}
+ALL_TRUE, ALL_ACCURACY = TRUE | UNSEEN, ACCURACY | UNSEEN_ACCURACY
 
 
 def _shifted():
@@ -52,20 +65,20 @@ _MEAN, _LOGIT = _shifted()
 
 
 def overdispersion(true):
-    s = TRUE[true](np.random.default_rng(1), 400_000)
+    s = ALL_TRUE[true](np.random.default_rng(1), 400_000)
     return s.var() / (s.mean() * (1 - s.mean()))
 
 
 def frequencies_of(rng, true, pool, size=SIZE):
     """An original's true frequencies, or those of a pool with more of the ambiguous images."""
-    s = TRUE[true](rng, size * 12)
+    s = ALL_TRUE[true](rng, size * 12)
     return s[rng.random(s.size) < ((1.25 - s) / 1.25 if pool else 0.25 + 0.75 * s)][:size]
 
 
 def side(rng, true, accuracy, n, pool, gap, workers):
     """One set; with single votes of workers, strict or lax ones if ``workers``."""
     s = frequencies_of(rng, true, pool)
-    right = rng.binomial(MODELS, np.clip(ACCURACY[accuracy](s) - gap * pool, 0, 1)) / MODELS
+    right = rng.binomial(MODELS, np.clip(ALL_ACCURACY[accuracy](s) - gap * pool, 0, 1)) / MODELS
     if workers is None:  # nobody knows who voted
         return Judged(rng.binomial(n, s), np.full(SIZE, n), right)
     pages = np.stack([rng.permutation(WORKERS)[:n] for _ in range(SIZE // PAGE)])

@@ -130,15 +130,26 @@ def test_images_without_partner_in_the_other_table_are_named(tmp_path: Path) -> 
     assert reasons == {"no_votes", "unknown_image", "unknown_vote"}
 
 
-def test_an_interval_that_no_gap_can_have_is_pointed_out(tmp_path: Path) -> None:
-    small = [_table(tmp_path / f"{n}.csv", n == "b", n=3, size=12) for n in ("a", "b")]
-    outcome = replicate(
-        "adjust", "--original", small[0], "--new", small[1], "--resamples", "100", "--json"
-    )
+def test_what_small_sets_cannot_tell_is_said_everywhere_alike(tmp_path: Path) -> None:
+    small = [_table(tmp_path / f"{n}.csv", n == "b", n=3, size=12, models=1) for n in ("a", "b")]
+    command = ["adjust", "--original", small[0], "--new", small[1], "--resamples", "100"]
+    outcome = replicate(*command, "--json")
     found = outcome.json()
-    low, high = found["estimators"][found["recommended"]]["ci"]
-    assert low < -1 or high > 1
-    assert "too few images or votes" in outcome.err
+    assert outcome.code == 0 and found["recommended"] is None
+    codes = [item["code"] for item in found["warnings"]]
+    assert codes[0] == "none_recommended" and {"few_images", "few_votes"} <= set(codes)
+    assert found["models"]["m0"]["warnings"] == found["warnings"]
+    for gap in found["estimators"].values():
+        assert -1 <= gap["ci"][0] <= gap["gap"] <= gap["ci"][1] <= 1
+    text = replicate(*command).out
+    assert "m0: raw" in text and "cannot be told" in text and "(recommended)" not in text
+    for item in found["warnings"]:
+        assert text.count(item["message"]) == 1 and outcome.err.count(item["message"]) == 1
+
+
+def test_large_sets_need_no_warning(tmp_path: Path) -> None:
     large = [_table(tmp_path / f"{n}.csv", n == "b") for n in ("a", "b")]
-    outcome = replicate("adjust", "--original", large[0], "--new", large[1], "--resamples", "100")
-    assert outcome.code == 0 and "too few" not in outcome.err
+    command = ["adjust", "--original", large[0], "--new", large[1], "--resamples", "100"]
+    outcome = replicate(*command, "--json")
+    assert outcome.code == 0 and outcome.json()["warnings"] == [] and "Warning" not in outcome.err
+    assert "Warning" not in replicate(*command).out
