@@ -10,8 +10,9 @@ from replicate.analysis.bootstrap import (
     image_resamples,
     replication_bootstrap,
 )
+from replicate.analysis.equivalence import paired_gap
 from replicate.analysis.fits import SCALES, LineFit, line_fit
-from replicate.analysis.intervals import clopper_pearson, newcombe_gap
+from replicate.analysis.intervals import Interval, clopper_pearson, newcombe_gap
 from replicate.analysis.ranks import inversions, kendall_tau_b, places, spearman
 from replicate.base.errors import UsageError
 from replicate.reporting.data import Comparison, ModelInfo, ModelScore, ScoredSet
@@ -66,7 +67,7 @@ def _compare_one(
         raise UsageError(f"No model was scored on both the original and {new.info.name}.")
     right = [_columns(side, shared) for side in (original, new)]
     accuracy = [side.mean(axis=0) for side in right]
-    scores = _scores([models[name] for name in shared], right, level)
+    scores = _scores([models[name] for name in shared], right, level, new.info.paired)
     if len(shared) < 2:
         nan = float("nan")
         return Comparison(new.info, scores, (), (), (), nan, nan, None)
@@ -74,9 +75,11 @@ def _compare_one(
     for scored, columns in ((original, right[0]), (new, right[1])):
         # The original's resamples serve all sets that were scored by the same models.
         key = "\x1f".join((scored.info.name, *shared))
+        # The same images in another form are resampled together: their noise is one and the same.
+        stream = original.info.name if scored.info.paired else scored.info.name
         if key not in drawn:
             drawn[key] = image_resamples(
-                columns, seed, scored.info.name, classes=scored.classes, resamples=resamples
+                columns, seed, stream, classes=scored.classes, resamples=resamples
             )
         sides.append(drawn[key])
     result = replication_bootstrap(sides[0], sides[1], seed, new.info.name, level=level)
@@ -107,7 +110,10 @@ def _fits(original: Resamples, new: Resamples) -> tuple[LineFit, ...]:
 
 
 def _scores(
-    models: Sequence[ModelInfo], right: Sequence[npt.NDArray[np.bool_]], level: float
+    models: Sequence[ModelInfo],
+    right: Sequence[npt.NDArray[np.bool_]],
+    level: float,
+    paired: bool,
 ) -> tuple[ModelScore, ...]:
     n = [len(side) for side in right]
     counts = [side.sum(axis=0) for side in right]
@@ -125,9 +131,19 @@ def _scores(
                 n_new=n[1],
                 interval_new=clopper_pearson(k[1], n[1], level),
                 gap=k[0] / n[0] - k[1] / n[1],
-                gap_interval=newcombe_gap(k[0], n[0], k[1], n[1], level),
+                gap_interval=_paired(right[0][:, i], right[1][:, i], level)
+                if paired
+                else newcombe_gap(k[0], n[0], k[1], n[1], level),
                 rank_original=int(ranks[0][i]),
                 rank_new=int(ranks[1][i]),
             )
         )
     return tuple(sorted(scores, key=lambda score: (score.rank_original, score.model.name)))
+
+
+def _paired(old: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_], level: float) -> Interval:
+    """The interval of the gap between two forms of the same images."""
+    both, first, second, neither = (
+        int(each.sum()) for each in (old & new, old & ~new, ~old & new, ~old & ~new)
+    )
+    return paired_gap(both, first, second, neither, level).interval

@@ -56,6 +56,7 @@ class SetInfo:
         filled: Images that fill a gap of another frequency bin.
         restricted: How many classes competed, and what part of the original it is compared with,
             where it has only some of the original's; None where it has all.
+        paired: Whether its images are those of the original, in its order, in another form.
     """
 
     name: str
@@ -71,6 +72,7 @@ class SetInfo:
     per_class: Mapping[str, int] = field(default_factory=dict)
     filled: int = 0
     restricted: int | None = None
+    paired: bool = False
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _stored(session: Session, study: Study) -> _Stored:
     expected = {control.name: control.expect for control in study.pipeline.control}
     expected |= {
         each.name: f"The original's images after {', '.join(each.steps)}: what that alone does to "
-        "accuracies. A drop on a new set is to be seen beside it."
+        "accuracies, on the same images. A drop on a new set is to be seen beside it."
         for each in sets.sets
         if each.steps
     }
@@ -190,6 +190,7 @@ def _info(
         per_class=dict(Counter(member.class_id for member in each.members)),
         filled=filled,
         restricted=restricted,
+        paired=bool(each.steps),
     )
 
 

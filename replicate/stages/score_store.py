@@ -9,6 +9,7 @@ from replicate.stages.score_options import Way
 from replicate.stages.score_sets import SetToScore
 from replicate.store.tables import Model, Prediction
 from replicate.study import Study
+from replicate.zoo.names import SCHEME
 from replicate.zoo.prediction_files import PredictionFile
 from replicate.zoo.published_scoring import WAY
 from replicate.zoo.scheme_predictions import is_published
@@ -16,9 +17,18 @@ from replicate.zoo.scoring_job import Outcome
 
 
 def enter(study: Study, names: Sequence[str]) -> None:
-    """Enter models into the store that are not there: a report tells of those never scored."""
+    """Enter models into the store that are not there: a report tells of those never scored.
+
+    Of models that are named no more, what failed is forgotten; what was scored is kept.
+    """
     with study.session() as session:
         known = set(session.scalars(select(Model.name)))
+        ours = Model.name.startswith(f"{SCHEME}:")
+        others = set(session.scalars(select(Model.name).where(~ours))) - set(names)
+        for name in sorted(others):
+            gone = Prediction.model == name
+            session.execute(delete(Prediction).where(gone, Prediction.status == "failed"))
+            session.execute(delete(Model).where(Model.name == name, Model.status != "ok"))
         session.add_all(
             Model(
                 name=name,

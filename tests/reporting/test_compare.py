@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from replicate.analysis.equivalence import paired_gap
 from replicate.analysis.fits import line_fit
 from replicate.analysis.intervals import clopper_pearson, newcombe_gap
 from replicate.base.errors import UsageError
@@ -42,6 +43,33 @@ def test_scores_are_counts_with_their_intervals(sides):
     assert item.fit("probit") == fit
     assert item.gap("both").interval.contains(item.mean_gap)
     assert item.line("logit", "images").slope.contains(item.fit("logit").slope)
+
+
+def test_the_same_images_in_another_form_are_compared_in_pairs(sides):
+    original, _ = sides
+    changed = original.correct.copy()
+    changed[::100] = ~changed[::100]
+    apart, together = (
+        compare(
+            original,
+            [ScoredSet(SetInfo("form", "control", 1000, paired=paired), NAMES, changed,
+                       original.classes)],
+            MODELS, 1, resamples=400,
+        )[0]
+        for paired in (False, True)
+    )  # fmt: skip
+    assert apart.mean_gap == together.mean_gap
+    for one, both in zip(apart.scores, together.scores, strict=True):
+        i = NAMES.index(one.model.name)
+        a, b = original.correct[:, i], changed[:, i]
+        counts = [int(x.sum()) for x in (a & b, a & ~b, ~a & b, ~a & ~b)]
+        assert both.gap_interval == paired_gap(*counts).interval
+        assert one.gap_interval == newcombe_gap(int(a.sum()), 1000, int(b.sum()), 1000)
+    wide, narrow = (item.gap("images").interval for item in (apart, together))
+    assert narrow.high - narrow.low < 0.5 * (wide.high - wide.low)
+    # Each image's difference has a known spread; the mean over models over 1,000 images.
+    spread = (original.correct.mean(axis=1) - changed.mean(axis=1)).std() / 1000**0.5
+    assert narrow.high - narrow.low == pytest.approx(2 * 1.96 * spread, rel=0.15)
 
 
 def test_models_are_matched_by_name_and_only_shared_ones_compared(sides):

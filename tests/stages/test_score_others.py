@@ -150,6 +150,11 @@ def test_every_model_fails_by_itself_and_is_tried_again_on_request(tmp_path, mon
     tally = tally_of(study, retry_failed=True, retry_reason="model_failed")
     assert (tally.done, tally.skipped, dict(tally.failed)) == (3, 9, {"not_here": 3})
     assert dict(tally_of(study, retry_failed=True).failed) == {"class_map": 3, "not_here": 3}
+    # What failed is forgotten once it is named no more.
+    study = changed(study.root, "", (f'"{bad[1]}", ', ""), (f'"{bad[3]}", ', ""))
+    assert not tally_of(study).failed
+    assert {row.model for row in rows(study)} == {bad[0], bad[2], GOOD}
+    assert bad[1] not in {row.name for row in rows(study, Model)}
 
 
 def test_what_was_scored_stays_true_where_the_weights_are_not(tmp_path):
