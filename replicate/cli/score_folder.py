@@ -1,8 +1,5 @@
 """`replicate score folder` and `score worker`: any models on any folder of images."""
 
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +9,17 @@ from replicate.base.errors import MissingError, UsageError
 from replicate.cli.models import options_of
 from replicate.cli.options import example, json_option, study_option, the_study
 from replicate.cli.output import emit, say
+from replicate.cli.score_progress import EVERY
 
 if TYPE_CHECKING:
     from replicate.zoo.scoring_job import Job, Outcome
 
 _PATH = click.Path(path_type=Path)
 _QUEUE = "job.json"
+_EVERY = click.option(
+    "--progress", "every", default=EVERY, show_default=True, type=click.FloatRange(min=0),
+    help="Seconds between lines of progress where there is no terminal (0: none).",
+)  # fmt: skip
 
 
 @click.command(
@@ -62,8 +64,9 @@ _QUEUE = "job.json"
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1),
               help="Ray actors that work at a time.")  # fmt: skip
 @click.option("--queue", type=_PATH, help="Write the job here for workers, and work on it too.")
+@_EVERY
 @json_option
-def folder(as_json: bool, **given: Any) -> None:
+def folder(as_json: bool, every: float, **given: Any) -> None:
     """Score models on a folder of images, without a study.
 
     Each image is decoded once, and every view that a model needs is cut from it. Every image's
@@ -77,16 +80,19 @@ def folder(as_json: bool, **given: Any) -> None:
         raise UsageError(
             "--workers are Ray's.", "Say --executor ray; or --queue DIR, and start workers by hand."
         )
-    _score_all(given, given["queue"] is not None, None, as_json)
+    _score_all(given, given["queue"] is not None, None, every, as_json)
 
 
 @click.command(epilog=example("replicate score worker --queue queue", "replicate score worker"))
 @click.option("--queue", type=_PATH, help="The folder of `score folder --queue`; else a study.")
 @click.option("--lifetime", default=120.0, show_default=True, type=click.FloatRange(min=1),
               help="Seconds without a sign after which a worker is taken for lost.")  # fmt: skip
+@_EVERY
 @study_option
 @json_option
-def worker(queue: Path | None, lifetime: float, study_dir: str | None, as_json: bool) -> None:
+def worker(
+    queue: Path | None, lifetime: float, every: float, study_dir: str | None, as_json: bool
+) -> None:
     """Work on a job, or on a study, that others work on as well.
 
     Start as many as there are machines or cards, by hand, by SLURM arrays or by ssh; all that
@@ -94,7 +100,7 @@ def worker(queue: Path | None, lifetime: float, study_dir: str | None, as_json: 
     In a study one more runs `replicate score --shared`: it alone writes what came of it down.
     """
     if queue is None:
-        _work_beside(study_dir, lifetime, as_json)
+        _work_beside(study_dir, lifetime, every, as_json)
         return
     path = queue / _QUEUE
     if not path.is_file():
@@ -109,20 +115,21 @@ def worker(queue: Path | None, lifetime: float, study_dir: str | None, as_json: 
         key: Path(content) if key in _PATHS and content is not None else content
         for key, content in value.items()
     }
-    _score_all(given, True, lifetime, as_json)
+    _score_all(given, True, lifetime, every, as_json)
 
 
-def _work_beside(study_dir: str | None, lifetime: float, as_json: bool) -> None:
+def _work_beside(study_dir: str | None, lifetime: float, every: float, as_json: bool) -> None:
     """Work on a study's sets, and end with 0 or 3."""
+    from replicate.cli.score_progress import told
     from replicate.stages.score_jobs import work_beside
 
-    tell = teller(1)
     values, text = [], []
-    for job, outcomes in work_beside(
-        the_study(study_dir), lifetime, lambda name, what, at, n: tell(f"{name}: {what}", at, n)
-    ):
-        values.append(document(job, outcomes))
-        text.append(_text(values[-1]))
+    with told(every) as tell:
+        for job, outcomes in work_beside(
+            the_study(study_dir), lifetime, lambda name, what, at, n: tell(f"{name}: {what}", at, n)
+        ):
+            values.append(document(job, outcomes))
+            text.append(_text(values[-1]))
     emit({"sets": values}, as_json, "\n\n".join(text))
     failed = any(row["reason"] for each in values for row in each["models"])
     click.get_current_context().exit(3 if failed else 0)
@@ -185,17 +192,21 @@ def job_of(given: dict[str, Any]) -> "Job":
     )  # fmt: skip
 
 
-def _score_all(given: dict[str, Any], shared: bool, lifetime: float | None, as_json: bool) -> None:
+def _score_all(
+    given: dict[str, Any], shared: bool, lifetime: float | None, every: float, as_json: bool
+) -> None:
     """Score the set, then its controls, and end with 0 or 3."""
     from replicate.cli.score_controls import control_jobs, control_text, control_value
+    from replicate.cli.score_progress import told
     from replicate.zoo.leases import LIFETIME
     from replicate.zoo.scoring_job import run_job
 
     def run(job: "Job") -> "list[Outcome]":
-        return run_job(
-            job, shared, lifetime or LIFETIME, teller(len(job.models)),
-            "local" if shared else given["executor"], given["workers"],
-        )  # fmt: skip
+        with told(every) as tell:
+            return run_job(
+                job, shared, lifetime or LIFETIME, tell,
+                "local" if shared else given["executor"], given["workers"],
+            )  # fmt: skip
 
     job = job_of(given)
     controls = control_jobs(job, given["controls"])
@@ -213,22 +224,6 @@ def _score_all(given: dict[str, Any], shared: bool, lifetime: float | None, as_j
         each["failed_images"] or any(row["reason"] for row in each["models"]) for each in values
     )
     click.get_current_context().exit(3 if failed else 0)
-
-
-def teller(models: int) -> Callable[[str, int, int], None]:
-    """Tells on the standard error what is done, with images a second and time left."""
-    began, seen = time.monotonic(), {"units": 0.0}
-
-    def tell(what: str, at: int, total: int) -> None:
-        if what != "decoding":
-            seen["units"] += 1
-        share = (at + seen["units"] / max(models, 1)) / max(total, 1)
-        passed = time.monotonic() - began
-        left = f", about {passed / share - passed:.0f} s left" if 0.02 < share < 1 else ""
-        if sys.stderr.isatty():
-            say(f"{what}: from image {at} of {total}{left}")
-
-    return tell
 
 
 def document(job: "Job", outcomes: "list[Outcome]") -> dict[str, Any]:

@@ -7,7 +7,7 @@ the last shard of a model is there, its parts become one prediction file.
 
 import glob
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,11 +31,11 @@ from replicate.zoo.schemes import ModelOptions, open_model
 from replicate.zoo.scoring import Arithmetic, runner
 from replicate.zoo.scoring_memory import Identity, Memory, identity
 from replicate.zoo.scoring_parts import read_part, write_part
+from replicate.zoo.scoring_progress import Progress, Say
 from replicate.zoo.view_cache import cut_views, remove_leftovers, shard_length
 
 CACHE_LIMIT = 4 << 30  # bytes of views on disk at a time
 MOST_IMAGES = 10_000  # images of a shard: what a killed run has to do again
-Say = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class Work:
     """One run of a job; ``hold`` is how many bytes of models may stay loaded."""
 
     def __init__(self, job: Job, shared: bool, lifetime: float, say: Say, hold: int = 0) -> None:
-        self.job, self.shared, self.lifetime, self.say = job, shared, lifetime, say
-        self.hold = hold
+        self.job, self.shared, self.lifetime, self.hold = job, shared, lifetime, hold
+        self.progress = Progress(say)
         notes = job.work / "models"
         self.memory = Memory(notes, job.folder, job.way, len(job.images.items))
 
@@ -179,8 +179,9 @@ class Work:
 
         Two workers at one shard both decode it, so that is what they do when nothing else is left.
         """
-        later = []
-        for shard in self.shards(models):
+        later, shards = [], list(self.shards(models))
+        self.progress.begin({shard: len(self.lacking(models, shard)) for shard in shards})
+        for shard in shards:
             with self._lease(f"shard.{shard.start}") as ours:
                 if ours:
                     self.shard(models, shard)
@@ -193,31 +194,38 @@ class Work:
         """Where the predictions of a unit are, or would be."""
         return self.job.work / "parts" / model.unit / f"{shard.start}-{shard.stop}.npz"
 
+    def lacking(self, models: list[Model], shard: range) -> list[Model]:
+        """The models that have no predictions on a shard yet."""
+        return [m for m in models if m.failed is None and not self.part(m, shard).exists()]
+
     def shard(self, models: list[Model], shard: range) -> None:
         """Decode a shard once, and score every model on it that lacks it."""
-        todo = [m for m in models if m.failed is None and not self.part(m, shard).exists()]
+        todo = self.lacking(models, shard)
+        self.progress.turn(shard, len(todo))
         if not todo:
             return
-        job, total = self.job, len(self.job.images.items)
-        self.say("decoding", shard.start, total)
+        job = self.job
+        self.progress.at("decoding")
         views = list(dict.fromkeys(m.known.description.view for m in todo))
         threads = usable_threads() + 1
         with cut_views(job.images.read, shard, views, job.work, threads) as cache:
             for model in todo:
                 with self._lease(f"{model.unit}.{shard.start}") as ours:
                     if not ours or self._there(model, shard):
+                        self.progress.leave_out(len(shard))
                         continue
-                    self.say(model.name, shard.start, total)
                     try:
                         pixels = np.asarray(cache.views[model.known.description.view])
                         scored = self._score(model, pixels)
                     except ReplicateError as error:
                         model.failed = error
+                        self.progress.leave_out(len(shard))
                         continue
                     finally:
                         self._let_go(model, models)
                     write_part(self.part(model, shard), scored, cache.failed)
                     model.done += len(shard)
+                    self.progress.keep(len(shard))
 
     def _let_go(self, model: Model, models: list[Model]) -> None:
         """One model in memory at a time, or as many as we may hold."""
@@ -261,7 +269,9 @@ class Work:
         return model.ready
 
     def _score(self, model: Model, pixels: Any) -> Scored:
-        return runner(*self._ready(model), self.job.how).score(pixels)
+        self.progress.at(model.name)
+        ready = runner(*self._ready(model), self.job.how)
+        return ready.score(pixels, lambda at: self.progress.at(model.name, at))
 
     def finish(self, model: Model) -> Outcome:
         """The parts of a model as one file, if all are there."""
@@ -298,8 +308,6 @@ class Work:
         if now.key != model.known.key:
             self.memory.remember(self.memory.unit(model.name, now.key), path, key)
         shutil.rmtree(folder, ignore_errors=True)
-        for left in (self.job.work / "leases").glob(f"{model.unit}.*.lease"):
-            left.unlink(missing_ok=True)  # a lost worker's, of a unit that it had done
         return Outcome(model.name, path, done=model.done)
 
     def _write(self, model: Model, scored: Scored, failed: Mapping[int, str]) -> tuple[Path, Key]:
@@ -350,7 +358,7 @@ def run_job(
         job: The job.
         shared: Whether other workers may be at it: units are then taken by lease.
         lifetime: Of leases, in seconds.
-        say: Told what is done: words, images done, images in all.
+        say: Told what is done; see `Progress`.
         executor: ``local`` (this process) or ``ray`` (actors of Ray that hold loaded models).
         workers: How many actors.
 

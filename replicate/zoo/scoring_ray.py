@@ -81,7 +81,7 @@ def score_on_ray(work: Work, models: Sequence[Model], workers: int) -> None:
         )
     known = {model.name: model for model in models}
     units = _units(work, models, workers)
-    total = len(work.job.images.items)
+    work.progress.total = sum(len(unit.shard) * len(unit.models) for unit in units)
     with ray_session(workers) as ray:
         threads = max(1, usable_cores() // workers)
         kind = ray.remote(
@@ -107,7 +107,10 @@ def score_on_ray(work: Work, models: Sequence[Model], workers: int) -> None:
                 raise error.cause if isinstance(error.cause, ReplicateError) else error from error
             free.append(actor)
             _note(known, found)
-            work.say(", ".join(unit.models), unit.shard.stop, total)
+            scored = sum(done.images for done in found)
+            work.progress.keep(scored)
+            work.progress.leave_out(len(unit.shard) * len(unit.models) - scored)
+            work.progress.at(", ".join(unit.models))
 
 
 def _units(work: Work, models: Sequence[Model], workers: int) -> deque[_Unit]:
