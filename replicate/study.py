@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,6 +68,8 @@ class Study:
         images: Gathered files, by image id.
         prepared: Prepared bytes, by their digest.
         displays: Copies that workers see, by their digest.
+        may_upgrade: Whether a database of an older schema may be brought to ours.
+        tell: Is told when that was done.
     """
 
     def __init__(self, root: Path, loaded: LoadedPipeline) -> None:
@@ -78,6 +80,8 @@ class Study:
         self.images: Blobs = open_blobs(below(kept, "images"))
         self.prepared: Blobs = open_blobs(below(kept, "prepared"))
         self.displays: Blobs = open_blobs(below(kept, "display"))
+        self.may_upgrade = True
+        self.tell: Callable[[str], None] = lambda _: None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -181,10 +185,11 @@ class Study:
         So a changed rule changes the selection frequencies at once, whatever asks for them.
 
         Raises:
-            GuardError: The database is of a newer schema.
+            GuardError: The database is of a newer schema, or of an older one and may not be
+                changed.
         """
         engine = database.connect(self.database_url)
-        database.upgrade(engine)
+        database.upgrade(engine, self.may_upgrade, self.tell)
         follow_rules(engine, self.pipeline.label.rules())
         return engine
 

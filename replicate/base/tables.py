@@ -80,11 +80,17 @@ def column_names(path: Path) -> list[str]:
             return next(csv.reader(handle, delimiter="," if ending == ".csv" else "\t"), [])
     except ImportError as error:
         raise _no_parquet() from error
+    except FileNotFoundError:
+        raise _no_table(path) from None
     except (ValueError, OSError, csv.Error) as error:
         raise UsageError(
             f"{path} cannot be read as a {ending[1:]} table: {error}",
             f"Tables end in {', '.join(ENDINGS)}.",
         ) from error
+
+
+def _no_table(path: Path) -> MissingError:
+    return MissingError(f"There is no table {path}.", "Look at its name, and from which folder.")
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

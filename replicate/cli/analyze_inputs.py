@@ -254,12 +254,20 @@ def values_by_set(texts: Sequence[str], sets: Sequence[Scores], what: str) -> di
             fit = [item for item in fit if item == name]
         if len(fit) != 1:
             raise UsageError(
-                f"{path} has {len(column)} {what}, which fits "
-                + (f"not the items of {name}." if name else f"{len(fit)} sets of that many items."),
+                f"{path} has {len(column)} {what}, and {who_fits(fit, name)}.",
                 f"Say which set it is for: --{what} NAME={path}",
             )
         found[fit[0]] = column
     return found
+
+
+def who_fits(fit: Sequence[str], name: str | None) -> str:
+    """Which sets have as many items as a file, where that is not one."""
+    if name is not None:
+        return f"the set {name} has another number of items"
+    if not fit:
+        return "no set has that many items"
+    return f"{len(fit)} sets have that many items: {', '.join(fit)}"
 
 
 def _maybe_named(text: str, names: Sequence[str]) -> tuple[str | None, Path]:

@@ -10,6 +10,7 @@ import numpy as np
 from replicate.analysis.further import Material
 from replicate.analysis.scores import Scores
 from replicate.base.errors import MissingError, UsageError
+from replicate.cli.analyze_inputs import who_fits
 from replicate.zoo.published_names import match
 
 
@@ -122,10 +123,8 @@ def _votes(texts: Sequence[str], sets: Sequence[Scores]) -> dict[str, Any]:
             fit = [item for item in fit if item == name]
         if len(fit) != 1:
             raise UsageError(
-                f"{path} has frequencies of {len(table)} items, which fits "
-                + (
-                    f"not the items of {name}." if named else f"{len(fit)} sets of that many items."
-                ),
+                f"{path} has frequencies of {len(table)} items, and "
+                f"{who_fits(fit, name if named else None)}.",
                 f"One row an item, in the order of the labels: --frequencies NAME={path}",
             )
         found[fit[0]] = (table[:, 0], table[:, 1])

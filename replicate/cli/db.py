@@ -26,7 +26,12 @@ def db() -> None:
 @study_option
 @json_option
 def upgrade(study_dir: str | None, as_json: bool) -> None:
-    """Bring the database to this version's schema."""
+    """Bring the database to this version's schema.
+
+    Commands that only look leave a database of an earlier version as it is. The stages bring it up
+    to date and say so; a SQLite file is copied first, beside it: study.db.schema-NUMBER. An earlier
+    version of replicate can open only the copy.
+    """
     study = the_study(study_dir)
     version = schema_version(study.engine)
     emit({"schema": version}, as_json, f"The database is at schema {version}.")
@@ -37,7 +42,7 @@ def upgrade(study_dir: str | None, as_json: bool) -> None:
 @json_option
 def check(study_dir: str | None, as_json: bool) -> None:
     """Check the database: its schema, its integrity, and that every file it names is there."""
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     with study.session() as session:
         problems = []
         if study.engine.dialect.name == "sqlite":
@@ -62,7 +67,7 @@ def check(study_dir: str | None, as_json: bool) -> None:
 @json_option
 def query(sql: str, study_dir: str | None, as_json: bool) -> None:
     """Ask the database one SELECT; nothing can be changed this way."""
-    names, rows = _read_only(the_study(study_dir), sql)
+    names, rows = _read_only(the_study(study_dir, reading=True), sql)
     if as_json:
         emit([dict(zip(names, row, strict=True)) for row in rows], True, "")
         return
@@ -103,7 +108,7 @@ def _plain(value: Any) -> Any:
 @json_option
 def tables(study_dir: str | None, as_json: bool) -> None:
     """List tables and views, with their numbers of rows."""
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     found = inspect(study.engine)
     names = [name for name in found.get_table_names() if name != "alembic_version"]
     counts = {}
@@ -120,7 +125,7 @@ def tables(study_dir: str | None, as_json: bool) -> None:
 @json_option
 def export(table: str, out: Path, study_dir: str | None, as_json: bool) -> None:
     """Write one table or view as CSV, or as JSON lines if OUT ends in .jsonl."""
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     found = inspect(study.engine)
     names = sorted([*found.get_table_names(), *found.get_view_names()])
     if table not in names:

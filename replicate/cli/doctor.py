@@ -137,6 +137,7 @@ def _study(study_dir: str | None) -> list[Check]:
         return [Check("study", "ok", "none here", "Begin one: replicate init DIR --from digits")]
     except ReplicateError as error:
         return [Check("study", "missing", error.message, error.hint)]
+    study.may_upgrade = False
     try:
         study.engine.dispose()
         found = [Check("study", "ok", f"{study.root}, {study.engine.dialect.name}")]

@@ -39,6 +39,18 @@ class _Paths(click.Group):
             spread.append(word)
         return super().parse_args(ctx, spread)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Paths without an option before them are no command's name: say where they belong."""
+        if args and args[0] not in self.commands and not ctx.resilient_parsing:
+            first, *rest = [*args, "MORE"]
+            raise UsageError(
+                f"{args[0]} stands alone: folders and files belong to --reference or --candidates.",
+                f"replicate duplicates --reference {first} --candidates {rest[0]}",
+            )
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=_Paths,
@@ -328,7 +340,8 @@ def _text(value: dict[str, Any], found: "list[Leak]", given: dict[str, Any]) -> 
     if not value["transforms"]:
         lines.append("Flipped and turned images were not sought.")
     if value["failed"]:
-        lines.append(f"Images that could not be read: {value['failed']}")
+        reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(value["failed"].items()))
+        lines.append(f"Images that could not be read: {reasons}")
         lines += [f"  {item['path']}: {item['reason']}" for item in value["failed_images"][:_SHOWN]]
     return "\n".join(lines)
 

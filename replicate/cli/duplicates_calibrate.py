@@ -78,7 +78,8 @@ def calibrate(
         write_calibration_figure(figure, value)
     emit(value, as_json, _text(value))
     if failed:
-        say(f"{failed.total()} images could not be read: {value['failed']}")
+        reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(failed.items()))
+        say(f"{failed.total()} images could not be read: {reasons}")
         sys.exit(3)
 
 
@@ -102,6 +103,25 @@ def _images(paths: tuple[str, ...], sample: int, seed: int) -> tuple[list[Any], 
     return images, failed
 
 
+def _cuts_text(cuts: dict[str, Any]) -> str:
+    """Where pairs are cut, in words; numbers of one kind stand together."""
+    return "; ".join(
+        f"{name.replace('_', ' ')} "
+        + (
+            ", ".join(f"{key} {_figure(each)}" for key, each in found.items())
+            if isinstance(found, dict)
+            else _figure(found)
+        )
+        for name, found in cuts.items()
+    )
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " to ".join(map(_figure, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _text(value: dict[str, Any]) -> str:
     lines = [
         f"{value['n_images']} images; within {value['radius']} of {value['bits']} bits:",
@@ -118,6 +138,6 @@ def _text(value: dict[str, Any]) -> str:
         f"Of {value['n_different_pairs']:,} pairs of different images the hash proposes "
         f"{proposed:,}.",
         f"Of those nearest by their hash, by their pixels: {hardest}.",
-        f"Cuts: {value['cuts']}",
+        f"Cuts: {_cuts_text(value['cuts'])}",
     ]
     return "\n".join(lines)

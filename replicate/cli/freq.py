@@ -134,7 +134,7 @@ def _of_study(
 ) -> None:
     from replicate.stages.frequencies import study_frequencies
 
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     found = study_frequencies(study, rules=not no_rules, level=level)
     other = study_frequencies(study, rules=no_rules, level=level) if found.rules.flagged else found
     value = {

@@ -50,6 +50,8 @@ def _text(plan: GatherPlan) -> str:
         lines.append(
             "  [classes] disambiguate = true searches for these with the parent's word only."
         )
+    if plan.missing:
+        lines.append(f"Not there yet, and gathering begins with them: {', '.join(plan.missing)}")
     lines.append("Next: replicate gather")
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from replicate import __version__
-from replicate.base.errors import GuardError, ReplicateError
+from replicate.base.errors import GuardError, ReplicateError, UsageError
 
 # Command → (module, attribute, one line of help). The table keeps `replicate --help` from
 # importing anything; a test holds it against the commands' own help.
@@ -177,6 +177,31 @@ def _emit_error(message: str, hint: str, code: int, details: dict[str, Any] | No
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+_PLACES = {
+    errno.ENOENT: "There is no {path}.",
+    errno.ENOTDIR: "{path} cannot be there: a part of this path is a file, not a folder.",
+    errno.EEXIST: "{path} is there already, and not what is needed there.",
+    errno.EISDIR: "{path} is a folder, not a file.",
+    errno.ENAMETOOLONG: "The name {path} is too long for this file system.",
+    errno.EACCES: "There is no permission to read or write {path}.",
+    errno.EPERM: "There is no permission to read or write {path}.",
+    errno.EROFS: "{path} is on a file system that cannot be written to.",
+    errno.ELOOP: "{path} is a link that leads to itself.",
+}
+
+
+def _place_of(error: OSError) -> ReplicateError | None:
+    """What is wrong with the file or folder that an error of the system names."""
+    if error.filename is None or error.errno is None:
+        return None
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "?"
+    if error.errno in _PLACES:
+        return UsageError(
+            _PLACES[error.errno].format(path=path), "Name another place, or mend that one."
+        )
+    return ReplicateError(f"{path} cannot be read or written: {os.strerror(error.errno)}.")
+
+
 def _known_cause(error: Exception) -> ReplicateError | None:
     text = str(error)
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "disk is full" in text:
@@ -184,8 +209,8 @@ def _known_cause(error: Exception) -> ReplicateError | None:
             "The disk is full; what was done so far is kept.",
             "Make room, then give the same command again.",
         )
-    if isinstance(error, PermissionError):
-        return ReplicateError(f"No permission: {error.filename or text}.")
+    if isinstance(error, OSError) and (place := _place_of(error)) is not None:
+        return place
     if "a frozen test set never changes" in text:
         return GuardError(
             "A frozen test set never changes; the database refused it.",

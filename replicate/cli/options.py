@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from replicate.cli.output import say
+
 if TYPE_CHECKING:
     from replicate.study import Study
 
@@ -35,8 +37,13 @@ def _from_group(ctx: click.Context, _param: click.Parameter, value: str | None) 
     return value if value is not None else ctx.find_root().obj
 
 
-def the_study(study_dir: str | None) -> "Study":
+def the_study(study_dir: str | None, reading: bool = False) -> "Study":
     """Open the study that is meant.
+
+    Args:
+        study_dir: Its folder; None: the nearest.
+        reading: Whether the command only looks: then a database of an earlier version is left as
+            it is, and refused.
 
     Raises:
         MissingError: There is none.
@@ -44,7 +51,9 @@ def the_study(study_dir: str | None) -> "Study":
     # Imported late: commands that need no study do not pay for its database.
     from replicate.study import find_study, open_study
 
-    return open_study(Path(study_dir) if study_dir else find_study(Path.cwd()))
+    study = open_study(Path(study_dir) if study_dir else find_study(Path.cwd()))
+    study.may_upgrade, study.tell = not reading, say
+    return study
 
 
 def example(*lines: str) -> str:

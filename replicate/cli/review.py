@@ -117,7 +117,7 @@ def status(study_dir: str | None, as_json: bool) -> None:
     """
     from replicate.stages.review_status import status as heard
 
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     found = heard(study)
     study.close()
     lines = []

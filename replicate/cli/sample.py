@@ -61,7 +61,7 @@ def sample(
 def _show_plan(study_dir: str | None, as_json: bool) -> None:
     from replicate.stages.sample import plan
 
-    show_needs(plan(the_study(study_dir)), as_json)
+    show_needs(plan(the_study(study_dir, reading=True)), as_json)
 
 
 sample.add_command(table)

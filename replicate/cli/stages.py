@@ -141,7 +141,7 @@ def publish(
     if plan:
         from replicate.cli.plans import show_plan
 
-        show_plan(the_study(study_dir), top_up, as_json)
+        show_plan(the_study(study_dir, reading=True), top_up, as_json)
         return
     options = options_of(retry, reason, confirm_cost, top_up=top_up)
     run_one(study_dir, "publish", options, as_json)

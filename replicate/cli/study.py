@@ -11,7 +11,7 @@ from replicate.cli.output import emit, say, stage_exit_code
 from replicate.cli.run import run_stages, stage_range
 from replicate.cli.stages import money, options_of, retry_options
 from replicate.stages.common import STAGES, Options
-from replicate.study import PIPELINE_FILE, Study, init_study, open_study
+from replicate.study import PIPELINE_FILE, Study, init_study
 
 SIZES = click.Choice(["small", "full"])
 
@@ -72,7 +72,7 @@ def _demo_study(folder: Path, seed: int | None, size: str | None) -> Study:
 
     if not (folder / PIPELINE_FILE).exists():
         return init_study(folder, "digits", size or "full", seed)
-    study = open_study(folder)
+    study = the_study(str(folder))
     begun = "small" if study.pipeline.study.name.endswith("-small") else "full"
     if (seed is not None and seed != study.seed) or (size is not None and size != begun):
         raise UsageError(
@@ -118,7 +118,7 @@ def run(
 @json_option
 def status(study_dir: str | None, as_json: bool) -> None:
     """Show how far the study is: each stage's counts, and the digests of what it made."""
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     summary = _summary(study)
     emit(summary, as_json, _status_text(study, summary))
 

@@ -75,7 +75,7 @@ def list_(study_dir: str | None, as_json: bool) -> None:
     """List what was taken down, why, and which sets hold it."""
     from replicate.stages.takedowns import listed
 
-    rows = listed(the_study(study_dir))
+    rows = listed(the_study(study_dir, reading=True))
     lines = [
         f"{row['at'][:10]}  {row['kind']:8} {_short(row)}  {len(row['images'])} images"
         f"{', files deleted' if row['erased_at'] else ''}  {row['reason']}"
@@ -155,7 +155,7 @@ def reported(all_: bool, copies: Path | None, study_dir: str | None, as_json: bo
     """List the images that workers or reviewers reported as unsafe."""
     from replicate.stages.reports import reported_images, write_copies
 
-    study = the_study(study_dir)
+    study = the_study(study_dir, reading=True)
     rows = [row for row in reported_images(study) if all_ or not row["checked_by"] or row["held"]]
     if copies is not None:
         write_copies(study, [row["image_id"] for row in rows], copies)

@@ -127,7 +127,7 @@ def export(output: Path, study_dir: str | None, as_json: bool) -> None:
     from replicate.base.tables import write_table
     from replicate.stages.votes import export_votes
 
-    frame = export_votes(the_study(study_dir))
+    frame = export_votes(the_study(study_dir, reading=True))
     write_table(frame, output)
     value = {"table": str(output), "votes": len(frame), "counted": int(frame["counted"].sum())}
     emit(value, as_json, f"{len(frame)} votes, of which {value['counted']} count: {output}")

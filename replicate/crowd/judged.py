@@ -127,6 +127,13 @@ def judged_table(
     )
     if votes is not None:
         bad += _without_partner(checked, answers)
+    if votes is not None and not len(rows):
+        raise UsageError(
+            f"The votes given for {name} are on none of its images, but on others such as "
+            f"{checked.counts['image_id'].iloc[0]!r}; it has {frame['image_id'].iloc[0]!r}.",
+            "Look whether --votes-original and --votes-new are swapped, and whether image_id and "
+            "class_id are the same in both tables.",
+        )
     rows = rows[rows["wrong"] == ""].drop(columns="wrong")
     if MEAN not in columns:
         rows[MEAN] = rows[models].mean(axis=1)

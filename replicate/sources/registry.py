@@ -206,6 +206,27 @@ def asked_by_class(name: str, settings: SourceSettings) -> bool:
         return source.by_class
 
 
+def check_places(name: str, settings: SourceSettings) -> None:
+    """Refuse folders and files of our own sources that are not there; nothing in them is read.
+
+    Raises:
+        PipelineError: A source of our own needs a path, and none is given.
+        MissingError: Something is not there.
+    """
+    if name == "webdataset":
+        from replicate.sources.shards import find_shards
+
+        find_shards(settings.needed_path(name))
+    places = {"folder": ("path", "metadata"), "table": ("path",)}.get(name, ())
+    if places:
+        settings.needed_path(name)
+    for key in places:
+        path: Path | None = getattr(settings, key)
+        what = "folder" if (name, key) == ("folder", "path") else "table"
+        if path is not None and not (path.is_dir() if what == "folder" else path.is_file()):
+            raise MissingError(f"There is no {what} {path}.", f"[gather] {key} names it.")
+
+
 def source_names() -> tuple[str, ...]:
     """Every name that ``[gather] source`` can have."""
     return (*BUILT_IN, *sorted({point.name for point in entry_points(group=GROUP)} - {*BUILT_IN}))

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from replicate.sources.flickr import CAP
 from replicate.sources.flickr_arguments import check_own_arguments
-from replicate.sources.registry import asked_by_class
+from replicate.sources.registry import asked_by_class, check_places
 from replicate.sources.terms import Term, source_terms, split_budget
+from replicate.stages.gather_sets import named_sets
 from replicate.stages.gather_source import source_settings
 from replicate.study import Study
 
@@ -43,12 +45,14 @@ class GatherPlan:
     Attributes:
         source: Where to search.
         classes: One plan a class.
+        missing: Sets of the pipeline file whose folder or table is not there.
         per_class: Candidates wanted for a class.
         calls_per_hour: The rate limit; None where nothing is called.
     """
 
     source: str
     classes: tuple[ClassPlan, ...]
+    missing: tuple[str, ...]
     per_class: int
     calls_per_hour: int | None
 
@@ -71,6 +75,7 @@ class GatherPlan:
             "calls": calls,
             "most_calls": most,
             "calls_per_hour": self.calls_per_hour,
+            "missing": list(self.missing),
             "hours": self.hours(calls),
             "most_hours": self.hours(most),
             "ambiguous": {each.class_id: list(each.shared) for each in self.classes if each.shared},
@@ -88,17 +93,31 @@ class GatherPlan:
         }
 
 
+def _places(study: Study) -> list[tuple[str, str]]:
+    """What gathering begins with, and where the pipeline file says that it is."""
+    facts = study.pipeline.original.metadata
+    return named_sets(study) + ([("[original] metadata", facts)] if facts is not None else [])
+
+
+def _is_missing(study: Study, place: str) -> bool:
+    """Whether a set is a folder or a table that is not there."""
+    known = ":" in place.partition("/")[0]  # digits:… and torchvision:… are looked into when read
+    return not known and not (study.root / Path(place).expanduser()).exists()
+
+
 def plan_gather(study: Study) -> GatherPlan:
     """What the stage gather would search for, class by class; nothing is asked and nothing kept.
 
     Raises:
         UsageError: The classes are wrong, or the source.
-        MissingError: There is no list of wnids, or no WordNet.
+        MissingError: There is no list of wnids, no WordNet, or nothing where the source reads.
     """
     config = study.pipeline.gather
     called = config.source == "flickr"
     check_own_arguments(set(config.arguments))
-    by_class = asked_by_class(config.source, source_settings(study))
+    settings = source_settings(study)
+    check_places(config.source, settings)
+    by_class = asked_by_class(config.source, settings)
     windows = max(1, len(config.date_windows))
     pages = ceil(CAP / config.per_page)
 
@@ -121,6 +140,9 @@ def plan_gather(study: Study) -> GatherPlan:
         classes=tuple(
             plan(c.class_id, c.name, source_terms(c.class_id, c.terms, by_class), c.shared)
             for c in study.classes
+        ),
+        missing=tuple(
+            f"{name} ({place})" for name, place in _places(study) if _is_missing(study, place)
         ),
         per_class=config.per_class,
         calls_per_hour=config.calls_per_hour if called else None,

@@ -1,7 +1,7 @@
 """prepare: every image goes through the transformations of `[prepare]`, alike.
 
 Originals and candidates also get the copy that workers see; images of the train and control sets,
-which no worker sees, do not.
+which no worker sees, do not. A copy that people were shown stays: rows go on naming it.
 """
 
 from collections.abc import Iterator, Set
@@ -14,7 +14,7 @@ from replicate.sources.display import display_copy, display_form
 from replicate.sources.prepare import find
 from replicate.sources.prepare import prepare as prepare_bytes
 from replicate.stages.common import Context, Tally, stage
-from replicate.store.tables import Candidate, PreparedImage, SetImage
+from replicate.store.tables import Candidate, Hit, HitImage, PreparedImage, SetImage
 from replicate.store.takedowns import taken_down
 
 _BATCH = 200
@@ -30,6 +30,7 @@ def prepare(context: Context) -> Tally:
     form = display_form(config.display_size, config.display_format, config.display_quality)
     with study.session() as session:
         shown, unseen = _images(session)
+        published = _published(session)
         before = {
             row.image_id: row
             for row in session.execute(
@@ -46,7 +47,7 @@ def prepare(context: Context) -> Tally:
         raise MissingError(
             "There are no images to prepare.", "Run the stage before first: replicate gather"
         )
-    todo = []
+    todo, other_form = [], 0
     for image_id in sorted(shown | unseen):
         row = before.get(image_id)
         if row is None:
@@ -54,10 +55,21 @@ def prepare(context: Context) -> Tally:
         elif row.status == "failed":
             if context.retries(row.reason):
                 todo.append(image_id)
-        elif image_id in shown and (row.display_id is None or row.display_form != form):
+        elif image_id in shown and row.display_id is None:
             todo.append(image_id)
-    # Copies of one form only: another format would tell what was gathered later.
+        elif image_id in shown and row.display_form != form:
+            # Copies of one form only: another format would tell what was gathered later. But what
+            # people were shown stays on record as it was.
+            if image_id in published:
+                other_form += row.display_form is not None
+            else:
+                todo.append(image_id)
     tally = Tally(skipped=len(shown | unseen) - len(todo))
+    if other_form:
+        tally.notes.append(
+            f"{other_form} images that people were shown keep the copies of an earlier [prepare] "
+            f"display_size, display_format or display_quality; others are {form}."
+        )
     for start in range(0, len(todo), _BATCH):
         context.progress("preparing", start, len(todo))
         rows = list(_prepared(context, todo[start : start + _BATCH], shown, tally))
@@ -76,6 +88,12 @@ def _images(session: Session) -> tuple[set[str], set[str]]:
     shown |= {image_id for image_id in candidates if image_id is not None}
     down = taken_down(session)
     return shown - down, {row.image_id for row in sets} - shown - down
+
+
+def _published(session: Session) -> set[str]:
+    """Images on pages that were published: somebody may have seen their copies."""
+    rows = select(HitImage.image_id).join(Hit, Hit.hit_key == HitImage.hit_key)
+    return set(session.scalars(rows.where(Hit.status != "composed")))
 
 
 def _prepared(

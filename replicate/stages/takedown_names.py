@@ -39,6 +39,11 @@ def meant(session: Session, thing: str, kind: str | None) -> tuple[str, str]:
     for name in (ADDRESS, OWNER):
         if session.scalar(select(Candidate.source_id).where(matches(name, thing)).limit(1)):
             return name, thing
+    if re.fullmatch(r"[0-9a-f]{1,7}", thing):
+        raise UsageError(
+            f"{thing!r} is too short for an image id, and no owner of this study.",
+            "Give at least eight characters of the id, the file, SET:NAME, an address or an owner.",
+        )
     raise UsageError(
         f"This study has no image, address or owner {thing!r}.",
         "To keep something out that was not gathered yet, say what it is: --as address, --as owner "

@@ -175,6 +175,8 @@ def _images(root: Path) -> list[str]:
 def _labelled(root: Path, labels: Path) -> tuple[list[str], list[str]]:
     from replicate.base.tables import read_table
 
+    if not labels.is_file():
+        raise MissingError(f"There is no table of labels {labels}.", "It is a table path,class.")
     rows = read_table(labels).to_dict("records")
     columns = {str(name).strip().lower(): name for name in (rows[0] if rows else {})}
     path = next((columns[key] for key in ("path", "image", "file") if key in columns), None)

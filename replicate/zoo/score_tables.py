@@ -104,6 +104,10 @@ def read_frame(path: Path) -> "pd.DataFrame":
         raise MissingError(
             f"{path.name} is a Parquet file, which needs pyarrow.", "pip install pyarrow"
         ) from error
+    except pd.errors.EmptyDataError:
+        raise UsageError(
+            f"{path.name} is empty.", "Give a table with a row of column names."
+        ) from None
     except (ValueError, OSError, UnicodeError, KeyError) as error:
         raise UsageError(f"{path.name} cannot be read as a table: {error}") from error
     frame.columns = pd.Index([str(name) for name in frame.columns])

@@ -63,6 +63,7 @@ def test_a_folder_is_asked_for_the_class_s_id_first(tmp_path):
     path = study.root / "pipeline.toml"
     text = path.read_text().replace('source = "flickr"', 'source = "folder"\npath = "photos"')
     path.write_text(text)
+    (study.root / "photos").mkdir()
     plan = plan_gather(open_study(study.root))
     assert [each.terms[0].text for each in plan.classes] == list("0123456789")
     assert plan.total("calls") == 0 and plan.as_json()["calls_per_hour"] is None
@@ -108,6 +109,9 @@ def test_arguments_that_flickr_does_not_have_are_refused_by_the_plan(tmp_path):
 def test_every_source_is_planned_without_reading_its_images(tmp_path, source, first):
     (tmp_path / "classes.csv").write_text("path,label\n1.png,0\n")
     (tmp_path / "texts.jsonl").write_text('{"path": "1.png", "caption": "zero"}\n')
+    (tmp_path / "p").mkdir()
+    for name in ("s.tar", "t.csv"):  # nothing is read of them
+        (tmp_path / name).write_bytes(b"")
     plan = _planned(tmp_path, ('source = "flickr"', f"source = {source}"))
     assert plan.classes[0].terms[0].text == first
     assert plan.total("calls") == 0
@@ -116,3 +120,22 @@ def test_every_source_is_planned_without_reading_its_images(tmp_path, source, fi
 def test_a_source_that_there_is_not_is_refused_by_the_plan(tmp_path):
     with pytest.raises(PipelineError, match="flikcr"):
         _planned(tmp_path, ('source = "flickr"', 'source = "flikcr"'))
+
+
+def test_what_is_not_there_is_said_before_gathering(tmp_path):
+    study = init_study(tmp_path / "study", "cifar10_1").root
+    refused = replicate("-C", study, "gather", "--plan")
+    assert refused.code == 2 and "There is no folder" in refused.err, refused.err
+    assert "tinyimages" in refused.err and "[gather] path" in refused.err
+    (study / "tinyimages").mkdir()
+    refused = replicate("-C", study, "gather", "--plan")
+    assert refused.code == 2 and "There is no table" in refused.err
+    (study / "tinyimages.csv").write_text("file,class,keyword\n")
+    shown = replicate("-C", study, "gather", "--plan")
+    assert shown.code == 0 and "original (cifar10/test), train (cifar10/train)" in shown.out
+    missing = replicate("-C", study, "gather", "--plan", "--json").json()["missing"]
+    assert missing == [
+        "original (cifar10/test)",
+        "train (cifar10/train)",
+        "[original] metadata (cifar10-keywords.csv)",
+    ]

@@ -12,7 +12,7 @@ from replicate.sources.digits import counts_to_grey, packed
 from replicate.stages.gather import gather
 from replicate.stages.prepare import prepare
 from replicate.store.queries import gathered, prepared_ids, set_members
-from replicate.store.tables import PreparedImage
+from replicate.store.tables import Hit, HitImage, PreparedImage
 from replicate.study import Study, open_study
 
 
@@ -175,4 +175,28 @@ def test_copies_of_another_form_are_made_anew_for_all(study: Study):
     for row in changed:
         assert again.displays.get(str(row.display_id)).startswith(b"\xff\xd8\xff")
     assert prepare(context(again)).as_json()["done"] == 0
+    again.close()
+
+
+def test_copies_that_people_were_shown_stay_and_others_are_made_anew(study: Study):
+    prepare(context(study))
+    before = {row.image_id: row.display_id for row in rows(study).values() if row.display_id}
+    seen, planned = sorted(before)[:2]
+    with study.session() as session:
+        for key, image, status in (("h", seen, "complete"), ("i", planned, "composed")):
+            session.add(
+                Hit(hit_key=key, class_id="0", number=0, assignments=1, reward="0", status=status)
+            )
+            session.flush()
+            session.add(HitImage(hit_key=key, slot="i01", image_id=image, role="candidate"))
+        # As after the migration of a study that did not know how its copies were made.
+        session.execute(update(PreparedImage).values(display_form=None))
+    path = study.root / "pipeline.toml"
+    path.write_text(path.read_text().replace('display_format = "png"', 'display_format = "jpeg"'))
+    again = open_study(study.root)
+    assert prepare(context(again)).as_json()["done"] == len(before) - 1
+    after = rows(again)
+    assert after[seen].display_id == before[seen] and after[seen].display_form is None
+    assert after[planned].display_form == "jpeg-96-q90"
+    assert again.displays.get(str(before[seen]))
     again.close()
