@@ -281,9 +281,9 @@ def _check_together(read: Sequence[Folder], found: Published) -> None:
     for folder in read:
         own, n_classes = accuracy[folder.name], len(np.unique(folder.numbers))
         faults: dict[str, Problem] = {}
-        top = int(folder.numbers.max())
+        top = max(int(folder.numbers.max()), folder.highest)
         beyond = {m: int(p.max()) for m, p in folder.first.items() if int(p.max()) > top}
-        everywhere = max((int(f.numbers.max()) for f in read), default=top)
+        everywhere = max(top, *(int(f.numbers.max()) for f in read))
         few = len(beyond) <= len(folder.first) / 2 and len(folder.numbers) >= 30
         for model in folder.first:
             others = [value for name, value in own.items() if name != model]

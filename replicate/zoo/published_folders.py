@@ -75,6 +75,7 @@ class Folder:
         right: Model → what each item counts, once checked.
         scores: Model → the scores of the labels' classes, where they are asked for.
         unordered: Whether files name items in different orders.
+        highest: The highest class that there is; −1 where the labels alone tell.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Folder:
     right: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     scores: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     unordered: bool = False
+    highest: int = -1
 
     @property
     def first(self) -> dict[str, npt.NDArray[np.int64]]:

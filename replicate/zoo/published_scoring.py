@@ -107,12 +107,38 @@ def _taken(job: Job, source: Source, set_name: str, models: list[_Planned]) -> l
             text = "its file says what is right, not which class is predicted"
             outcomes.append(Outcome(each.name, None, "no_classes", text))
         else:
+            try:
+                if job.restrict:
+                    values = _restricted(values, classes, set(job.images.classes or ()))
+            except ItemError as error:
+                outcomes.append(Outcome(each.name, None, error.reason, error.message, notes=notes))
+                continue
             path = _kept(job, source, each, values, classes, found)
             outcomes.append(Outcome(each.name, path, done=len(values), notes=notes))
     if outcomes and found.warnings:
         notes = (*found.warnings, *outcomes[0].notes)
         outcomes[0] = replace(outcomes[0], notes=notes)
     return outcomes
+
+
+def _restricted(
+    values: "npt.NDArray[np.int64]", classes: list[str], own: set[str]
+) -> "npt.NDArray[np.int64]":
+    """Predictions with those of the set's own classes first, as if no others competed.
+
+    Raises:
+        ItemError: With reason ``class_map``: an image has none among its predictions.
+    """
+    inside = np.array([name in own for name in classes])[values]
+    lost = int((~inside.any(axis=1)).sum())
+    if lost:
+        raise ItemError(
+            "class_map",
+            f"{lost} of {len(values)} images have no class of the set among their "
+            f"{values.shape[1]} predictions, so they cannot be restricted to these",
+        )
+    order = np.argsort(~inside, axis=1, kind="stable")
+    return np.take_along_axis(values, order, axis=1)
 
 
 def _notes(each: _Planned, found: Published) -> tuple[str, ...]:
@@ -158,10 +184,12 @@ def _checked(job: Job, where: Path, classes: list[str]) -> tuple[Folder, list[st
         if values.dtype.kind == "U":
             for name in np.unique(values).tolist():
                 codes.setdefault(str(name), len(codes))
+            folder.highest = len(codes) - 1
         return replace(column, values=values)
 
     labels = Column(ids[:, None], images.items)
-    folder = Folder(images.name, labels, np.array([codes[name] for name in ids], np.int64))
+    numbers = np.array([codes[name] for name in ids], np.int64)
+    folder = Folder(images.name, labels, numbers, highest=len(codes) - 1)
     found = check_folder(folder, where, codes, translate, job.repair)
     most = max((int(values.max()) for values in folder.checked.values()), default=0)
     names = list(codes)
@@ -198,7 +226,7 @@ def _kept(
     images = job.images
     repaired = sorted({item.reason for item in found.repaired if item.model == each.spelled})
     way = "+".join([WAY, *(f"repaired-{reason}" for reason in repaired)])
-    outputs = f"published:{digest_value(classes)[:12]}"
+    outputs = f"published:{digest_value(classes)[:12]}" + "+restricted" * job.restrict
     key = Key(each.weights, way, WAY, outputs, images.digest)
     best = values[:, :TOP].astype(np.int32)
     unknown = np.full(best.shape, np.nan, np.float32)  # scores were not published

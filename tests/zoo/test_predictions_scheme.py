@@ -161,3 +161,27 @@ def test_one_file_of_many_models(photos, labels, tmp_path):
     for model, outcome in outcomes.items():
         assert read(outcome.path).counts[1] == int((many[model] == labels).sum())
     assert len({outcome.path for outcome in outcomes.values()}) == len(MODELS)
+
+
+def test_only_classes_of_the_set_compete_where_that_is_asked_for(photos, labels, tmp_path):
+    (tmp_path / "pub").mkdir()
+    other = np.where(np.arange(N) % 5 == 0, 7, labels)  # a class that the set does not have
+    np.save(tmp_path / "pub" / "two.npy", np.stack([other, (labels + (other == labels)) % 4], 1))
+    np.save(tmp_path / "pub" / "one.npy", np.where(np.arange(N) % 5 == 1, 7, labels))
+    plain = _run(photos, tmp_path / "pub", tmp_path / "out")
+    assert read(plain["two"].path).counts == (N, N - N // 5)
+    found = _run(photos, tmp_path / "pub", tmp_path / "out", restrict=True)
+    assert read(found["two"].path).counts == (N, N)
+    assert found["one"].reason == "class_map" and "24 of 120" in found["one"].message
+
+
+def test_a_list_of_classes_may_be_longer_than_the_labels(photos, labels, tmp_path):
+    (tmp_path / "pub").mkdir()
+    for i, model in enumerate(MODELS):
+        words = np.array([f"class{c}" for c in _values(labels, 0.8, i)[:, 0]])
+        words[i] = "zebra" if i == 0 else words[i]  # a class that this set has no image of
+        (tmp_path / "pub" / f"{model}.txt").write_text("\n".join(words))
+    outcomes = _run(photos, tmp_path / "pub", tmp_path / "out")
+    assert all(outcome.reason is None for outcome in outcomes.values())
+    found = read(outcomes["alexnet"].path)
+    assert found.header["classes"][found.scored.classes[0, 0]] == "zebra"
