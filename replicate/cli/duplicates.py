@@ -11,6 +11,7 @@ import click
 
 from replicate.base.errors import UsageError
 from replicate.cli.duplicates_calibrate import calibrate
+from replicate.cli.duplicates_features import by_features, check_features
 from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say, shown_progress
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MANY = ("--reference", "--candidates")
 _RADIUS = {64: 10, 256: 31}
 _SHOWN = 20
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 class _Paths(click.Group):
@@ -61,6 +63,8 @@ class _Paths(click.Group):
         "replicate duplicates --reference train --save-hashes train.npz",
         "replicate duplicates --reference train.npz --candidates test --output pairs.csv --json",
         "replicate duplicates --reference train --within --bits 256 --summary",
+        "replicate duplicates --reference train --candidates test "
+        "--features-reference train-features.csv --features-candidates test-features.csv",
     ),
 )
 @click.option(
@@ -86,6 +90,22 @@ class _Paths(click.Group):
 @click.option(
     "--cuts", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="CUTS.json",
     help="Where pairs are cut into sure, unsure and different.  [default: measured on photos]",
+)  # fmt: skip
+@click.option(
+    "--features-reference", type=_FILE, metavar="FILE",
+    help="Features of the reference's images, as `replicate features` writes them (.arrow), or "
+    ".parquet, .npy, .csv: they find heavy crops and rotations, too.",
+)  # fmt: skip
+@click.option(
+    "--features-candidates", type=_FILE, metavar="FILE", help="Those of the candidates' images.",
+)  # fmt: skip
+@click.option(
+    "--features-sure", type=click.FloatRange(-1, 1), metavar="COSINE",
+    help="From this cosine of features on a pair is sure.  [default: measured on the reference]",
+)  # fmt: skip
+@click.option(
+    "--features-unsure", type=click.FloatRange(-1, 1), metavar="COSINE",
+    help="From this cosine on it is proposed.  [default: measured on the reference]",
 )  # fmt: skip
 @click.option(
     "--save-hashes", type=click.Path(path_type=Path, dir_okay=False), metavar="H.npz",
@@ -123,7 +143,8 @@ def duplicates(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from replicate.duplicates.leaks import leaks, propose
+    from replicate.duplicates.leaks import leaks
+    from replicate.duplicates.proposing import propose
 
     if not given["reference"]:
         raise UsageError(
@@ -140,6 +161,7 @@ def duplicates(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
             "There is nothing to compare the reference with.",
             "Name --candidates PATH, or give --within, or only --save-hashes H.npz.",
         )
+    check_features(given)
     seconds = {"hash": 0.0, "search": 0.0, "confirm": 0.0}
     with shown_progress() as progress:
         begin = perf_counter()
@@ -154,16 +176,21 @@ def duplicates(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
         radius = _RADIUS[reference.hashes.bits] if given["radius"] is None else given["radius"]
         progress("searching")
         proposed = propose(reference, candidates, radius, turned, given["max_pairs"])
+        features = None
+        if given["features_reference"] is not None:
+            progress("searching among features")
+            proposed, features = by_features(given, proposed, reference, candidates, radius)
         seconds["search"] = perf_counter() - begin
         begin = perf_counter()
         looks = _looks(given["no_confirm"])
         found = leaks(
             proposed, reference, other, looks, _cuts(given["cuts"]),
-            lambda done, total: progress("confirming", done, total),
+            lambda done, total: progress("confirming", done, total), features=features,
         )  # fmt: skip
         seconds["confirm"] = perf_counter() - begin
     unseen = dict(looks.failed) if looks else {}
     value = _value(found, reference, candidates, unseen, seconds, radius, turned)
+    value["features"] = features and features.as_dict()
     if not given["summary"]:
         value["pairs"] = [leak.as_dict() for leak in found]
     if given["output"] is not None:
@@ -287,6 +314,7 @@ def _value(
         "n_candidates": len(candidates or reference),
         "n_pairs": len(found),
         "verdicts": summary(found),
+        "found_by": dict(sorted(Counter(leak.found_by for leak in found).items())),
         "hash": reference.hashes.algorithm,
         "bits": reference.hashes.bits,
         "radius": radius,
@@ -316,15 +344,17 @@ def _text(value: dict[str, Any], found: "list[Leak]", given: dict[str, Any]) -> 
     what = "" if value["within"] else f" with {value['n_reference']:,} reference images"
     n = value["n_reference"] if value["within"] else value["n_candidates"]
     cut = ", ".join(f"{count} {name}" for name, count in value["verdicts"].items())
+    alike = "" if value["features"] is None else ", or with features alike"
     lines = [
         f"{n:,} images compared{what}: {value['n_pairs']:,} pairs within {value['radius']} of "
-        f"{value['bits']} bits" + (f" ({cut})." if cut else ".")
+        f"{value['bits']} bits{alike}" + (f" ({cut})." if cut else ".")
     ]
     if not given["summary"]:
         for leak in found[:_SHOWN]:
             turn = "" if leak.transform == "none" else f", {leak.transform}"
+            alike = "" if leak.similarity is None else f", cosine {leak.similarity:.3f}"
             lines.append(
-                f"  {leak.verdict:11} {leak.distance:3} bits{turn}  "
+                f"  {leak.verdict:11} {leak.distance:3} bits{turn}{alike}  "
                 f"{leak.candidate}  =  {leak.reference}"
             )
         if len(found) > _SHOWN:

@@ -17,7 +17,7 @@ from replicate.duplicates.cuts import SURE, Cuts
 from replicate.duplicates.cutting import cuts_from, stricter
 from replicate.duplicates.evidence import Evidence, Look, Looks, apart, compare, look
 from replicate.duplicates.hashing import phash_greys
-from replicate.duplicates.leaks import propose, turned_looks
+from replicate.duplicates.proposing import propose, turned_looks
 from replicate.duplicates.search import distances
 from replicate.duplicates.sides import Side
 

@@ -101,6 +101,45 @@ class Cuts:
         return np.where(seen.squared == 0.0, SURE, cut)
 
 
+@dataclass(frozen=True)
+class FeatureCuts:
+    """Where the cosine of two images' features is cut.
+
+    Attributes:
+        sure: From this cosine on they are near-duplicates.
+        unsure: From this on they may be; below, features say nothing.
+    """
+
+    sure: float
+    unsure: float
+
+    def __post_init__(self) -> None:
+        if not -1.0 <= self.unsure <= self.sure <= 1.0:
+            raise UsageError(
+                f"Cosines of {self.sure:g} (sure) and {self.unsure:g} (unsure) make no sense.",
+                "They lie between -1 and 1, and 'sure' is the larger one.",
+            )
+
+    def told(self, verdict: str, cosine: float, low_structure: bool) -> str:
+        """The verdict on a pair once its features are known too.
+
+        Features can confirm what pixels rule out, for they do not mind a crop or a turn; that
+        they are unlike rules nothing out. Skies are alike to them as well.
+
+        Args:
+            verdict: By the pixels, or ``unconfirmed``.
+            cosine: Of the features; not a number: they are not known.
+            low_structure: Whether one image has too little structure.
+        """
+        if verdict == SURE or not cosine >= self.unsure:
+            return verdict
+        return SURE if cosine >= self.sure and not low_structure else UNSURE
+
+    def as_dict(self) -> dict[str, float]:
+        """The cuts as JSON values."""
+        return asdict(self)
+
+
 def read_cuts(path: Path) -> Cuts:
     """The cuts that `replicate duplicates calibrate --output` wrote.
 

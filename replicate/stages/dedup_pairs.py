@@ -17,8 +17,9 @@ from replicate.duplicates.cuts import SURE, UNSURE, Cuts
 from replicate.duplicates.edits import posted_again
 from replicate.duplicates.evidence import Looks, Read, Scale
 from replicate.duplicates.hash_files import HashSet
-from replicate.duplicates.leaks import UNCONFIRMED, Leak, leaks, propose
+from replicate.duplicates.leaks import UNCONFIRMED, Leak, leaks
 from replicate.duplicates.listing import existing
+from replicate.duplicates.proposing import propose
 from replicate.duplicates.sides import Side
 from replicate.pipeline.dedup import DedupConfig
 from replicate.sources.prepare import prepare

@@ -99,7 +99,8 @@ def test_bare_arrays_cannot_be_confirmed_and_it_says_so(folder: Path) -> None:
         {
             "reference": "4", "candidate": "0", "distance": 3, "transform": "none",
             "distance256": None, "ssim": None, "dssim": None, "squared": None, "squared32": None,
-            "moved": None, "low_structure": None, "verdict": "unconfirmed",
+            "moved": None, "low_structure": None, "similarity": None, "found_by": "hash",
+            "verdict": "unconfirmed",
         }
     ]  # fmt: skip
     assert value["transforms"] is False

@@ -151,6 +151,9 @@ def write_photos(folder: Path) -> None:
         (folder / name).mkdir(exist_ok=True)
         tile.save(folder / name / f"{place}.jpg")
     photo_tiles()[3].resize((150, 150)).save(folder / "test" / "again.jpg")
+    for name in ("train", "test"):
+        rows = [f"{file.name},{n},{n % 3},1" for n, file in enumerate((folder / name).iterdir())]
+        (folder / f"{name}-features.csv").write_text("\n".join(["item,a,b,c", *sorted(rows)]))
 
 
 def write_judged(folder: Path) -> None:
