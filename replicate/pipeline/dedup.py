@@ -1,12 +1,15 @@
 """`[dedup]`: which candidates are near-duplicates, and which of them go."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from replicate.pipeline.base import Fraction, Table
 
 Keep = Literal["fewest", "first", "largest", "none"]
+Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
+
+_FEATURE_FILES = (".arrow", ".feather", ".parquet", ".csv", ".tsv")  # those that name their rows
 
 
 class DedupConfig(Table):
@@ -47,6 +50,39 @@ class DedupConfig(Table):
         description="The share of different images that may be dropped by mistake; the threshold "
         "is calibrated to it on the study's own images.",
     )
+
+    features: tuple[str, ...] = Field(
+        (),
+        description="Features that find what hashes cannot see, such as heavy crops and rotations: "
+        "one model of the zoo (`timm:resnet50.a1_in1k`), or files that `replicate features` or "
+        "another program wrote, beside this file, whose rows are named by image ids, by the "
+        "images' names in their sets, or by candidates' names at their source.",
+    )
+    features_sure: Cosine | None = Field(
+        None,
+        description="From this cosine of features on a pair is a near-duplicate. Default: measured "
+        "on the reference sets.",
+    )
+    features_unsure: Cosine | None = Field(
+        None, description="From this cosine on a pair is kept for review. Default: measured."
+    )
+
+    @property
+    def features_model(self) -> str | None:
+        """The model whose features are asked for; None if files are, or nothing."""
+        named = [name for name in self.features if not name.endswith(_FEATURE_FILES)]
+        return named[0] if named else None
+
+    @model_validator(mode="after")
+    def _one_kind_of_features(self) -> "DedupConfig":
+        if self.features_model is not None and len(self.features) > 1:
+            raise ValueError(
+                "features names one model, or files that end in " + ", ".join(_FEATURE_FILES)
+            )
+        cuts = [self.features_sure is not None, self.features_unsure is not None]
+        if any(cuts) and not (all(cuts) and self.features):
+            raise ValueError("features_sure and features_unsure belong together, and to features")
+        return self
 
     @property
     def hash_files(self) -> tuple[str, ...]:

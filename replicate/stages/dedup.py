@@ -82,6 +82,8 @@ def dedup(context: Context) -> Tally:
         _forget(session, todo.again)
         _store(session, rows, todo.new, drops)
     tally.details = _details(rows, todo.new, drops, measured)
+    if images.features is not None:
+        tally.details["features"] = images.features.cuts.as_dict()
     tally.notes = _notes(tally.details)
     if todo.again:
         tally.notes.append(
@@ -190,6 +192,7 @@ def _details(
     )
     return {
         "pairs": dict(sorted(Counter(row["verdict"] for row in rows).items())),
+        "found_by": dict(sorted(Counter(row["found_by"] for row in rows).items())),
         "dropped": dict(sorted(dropped.items())),
         "calibration": {name: one.as_dict() for name, one in measured.items()},
     }

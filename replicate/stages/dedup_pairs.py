@@ -15,15 +15,18 @@ from replicate.base.randomness import stream
 from replicate.duplicates.calibrate import Calibration, calibrate, plant
 from replicate.duplicates.cuts import SURE, UNSURE, Cuts
 from replicate.duplicates.edits import posted_again
+from replicate.duplicates.embedding import with_features
 from replicate.duplicates.evidence import Looks, Read, Scale
 from replicate.duplicates.hash_files import HashSet
 from replicate.duplicates.leaks import UNCONFIRMED, Leak, leaks
 from replicate.duplicates.listing import existing
+from replicate.duplicates.neighbours import Embedded
 from replicate.duplicates.proposing import propose
 from replicate.duplicates.sides import Side
 from replicate.pipeline.dedup import DedupConfig
 from replicate.sources.prepare import prepare
 from replicate.stages.common import Context
+from replicate.stages.dedup_features import Features, study_features
 from replicate.stages.dedup_hashes import stored_hashes
 from replicate.study import Study
 
@@ -34,7 +37,7 @@ CANDIDATES = "candidates"
 _PLANTED = 200  # near-duplicates planted to calibrate the cuts
 _PEEKED = 100  # prepared images whose size says at which size all are compared
 _NO_DOUBT = Cuts.of_moved(1.0, 1.0)
-_MEASURES = ("distance256", "ssim", "dssim", "squared", "squared32")
+_MEASURES = ("distance256", "ssim", "dssim", "squared", "squared32", "similarity", "found_by")
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,14 @@ class Compared:
         candidates: Those of the candidate pool, by image id.
         looks: Gives prepared images by image id.
         sets: Image id of a reference image to the name of its set.
+        features: What `[dedup] features` names; None if it names nothing.
     """
 
     references: Side
     candidates: Side
     looks: Looks
     sets: Mapping[str, str]
+    features: Features | None
 
 
 def compared(
@@ -78,7 +83,8 @@ def compared(
     some = sorted({prepared[image] for image in (*references, *candidates)})[:_PEEKED]
     scale = Scale.of({(pixels.shape[1], pixels.shape[0]) for pixels in map(read, some)})
     looks = Looks(lambda image: read(prepared[image]), scale)
-    return Compared(sides[0], sides[1], looks, sets)
+    features = study_features(context, sides[0], sides[1], prepared)
+    return Compared(sides[0], sides[1], looks, sets, features)
 
 
 def _side(hashes: HashSet) -> Side:
@@ -138,10 +144,15 @@ def found_pairs(
     """Rows of `duplicate_pairs`: what the hashes propose and the pixels do not rule out."""
     config = context.study.pipeline.dedup
     against, within = (_cuts(config, calibrated.get(name)) for name in ("references", CANDIDATES))
-    rows = _rows(context, images.references, images.candidates, images.looks, against, images.sets)
+    first, second, features = images.references, images.candidates, images.features
+    both = None if features is None else (features.references, features.candidates)
+    found = _leaks(context, first, second, images.looks, against, features, both)
+    rows = [_row(leak, images.sets[leak.reference], against) for leak in found]
     rows += _from_hash_files(context, images.candidates.hashes.paths)
     if config.within:
-        rows += _rows(context, images.candidates, None, images.looks, within, {})
+        both = None if features is None else (features.candidates, features.candidates)
+        found = _leaks(context, second, None, images.looks, within, features, both)
+        rows += [_row(leak, CANDIDATES, within) for leak in found]
     return rows
 
 
@@ -154,17 +165,20 @@ def _cuts(config: DedupConfig, measured: Calibration | None) -> Cuts:
     return measured.cuts if measured is not None else _NO_DOUBT
 
 
-def _rows(
+def _leaks(
     context: Context,
     first: Side,
     second: Side | None,
     looks: Looks,
     cuts: Cuts,
-    sets: Mapping[str, str],
-) -> list[Row]:
-    """Pairs of two sides, or within the first."""
+    features: Features | None = None,
+    both: tuple[Embedded, Embedded] | None = None,
+) -> list[Leak]:
+    """Pairs of two sides, or within the first, that are not ruled out."""
     config = context.study.pipeline.dedup
     proposed = propose(first, second, config.radius, config.transforms)
+    if features is not None and both is not None:
+        proposed = with_features(proposed, first, second, both, features.cuts)
     found = leaks(
         proposed,
         first,
@@ -173,9 +187,9 @@ def _rows(
         cuts,
         lambda done, total: context.progress("confirming near-duplicates", done, total),
         different=False,
+        features=None if features is None else features.cuts,
     )
-    rows = [_row(leak, sets.get(leak.reference, CANDIDATES), cuts) for leak in found]
-    return sorted(rows, key=lambda row: (row["reference_id"], row["candidate_id"]))
+    return sorted(found, key=lambda leak: (leak.reference, leak.candidate))
 
 
 def _row(leak: Leak, reference_set: str, cuts: Cuts) -> Row:
@@ -209,8 +223,7 @@ def _from_hash_files(context: Context, candidates: Sequence[str]) -> list[Row]:
         path = next(existing([str(study.root / place)]))
         side = _side(HashSet.read(path))
         looks = Looks(_either(read, frozenset(candidates), path.parent))
-        sets = dict.fromkeys(side.hashes.paths, place)
-        found = _rows(context, side, raw, looks, cuts, sets)
+        found = [_row(leak, place, cuts) for leak in _leaks(context, side, raw, looks, cuts)]
         rows += [row | {"verdict": _unseen(row, config)} for row in found]
     return rows
 

@@ -186,6 +186,12 @@ class DuplicatePair(Base):
         Float, doc="Mean squared difference at 256x256, in [0, 1], or at the own smaller size."
     )
     squared32: Mapped[float | None] = mapped_column(Float, doc="The same at 32x32.")
+    similarity: Mapped[float | None] = mapped_column(
+        Float, doc="The cosine of the images' features; null: they have none."
+    )
+    found_by: Mapped[str] = text(
+        "What proposed the pair: hash, features, or hash and features.", server_default="hash"
+    )
     verdict: Mapped[str] = text("sure, unsure or different.")
 
 

@@ -9,7 +9,7 @@ from replicate.base.errors import ItemError
 from replicate.base.files import atomic_path
 from replicate.zoo.embedding import embedder
 from replicate.zoo.feature_files import read_features
-from replicate.zoo.image_sets import ImageSet
+from replicate.zoo.image_sets import Images
 from replicate.zoo.loaded import LoadedModel
 from replicate.zoo.machine import prepare_torch, usable_threads
 from replicate.zoo.prediction_files import Key, path_of
@@ -20,14 +20,14 @@ BATCH = 32
 _SHARD = 2000
 
 
-def features_path(output: Path, model: LoadedModel, images: ImageSet) -> Path:
+def features_path(output: Path, model: LoadedModel, images: Images) -> Path:
     """Where a model's features of a set are kept, or would be."""
     way = model.description.preprocessing
     key = Key(model.weights_digest, way, "fp32", "features", images.digest)
     return path_of(output / images.name, model.name, key)
 
 
-def make_features(model: LoadedModel, images: ImageSet, output: Path) -> tuple[Path, int]:
+def make_features(model: LoadedModel, images: Images, output: Path) -> tuple[Path, int]:
     """Make a model's features of a set, unless they are there.
 
     Images that cannot be read have features that are not numbers, and keep their place.
