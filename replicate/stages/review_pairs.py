@@ -80,6 +80,8 @@ def _pairs(
             row.distance,
             row.pixel_distance,
             row.verdict,
+            row.transform,
+            row.similarity,
         )
         for row in rows
         if not {row.reference_id, row.candidate_id} & gone

@@ -49,6 +49,8 @@ class ShownPair:
         distance: Hamming distance of the hashes, in bits.
         pixel_distance: The distance of the pixels; None: not measured.
         found: What the search says: sure, unsure or different.
+        transform: What was done to the candidate, by Pillow's name in small letters, or none.
+        similarity: The cosine of the images' features; None: they have none.
     """
 
     first: Side
@@ -56,6 +58,8 @@ class ShownPair:
     distance: int
     pixel_distance: float | None
     found: str
+    transform: str = "none"
+    similarity: float | None = None
 
     @property
     def key(self) -> Pair:
@@ -167,7 +171,8 @@ class PairPages:
         found = [self._site.picture(image_id) for image_id in pair.key]
         if found[0] is None or found[1] is None:
             raise HTTPException(404)
-        return image(difference(found[0].data, found[1].data), "image/png")
+        picture = difference(found[0].data, found[1].data, pair.transform)
+        return image(picture, "image/png")
 
     async def _list(self, request: Request) -> Response:
         person, _ = self._site.session(request)
@@ -224,15 +229,16 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def difference(first: bytes, second: bytes) -> bytes:
+def difference(first: bytes, second: bytes, transform: str = "none") -> bytes:
     """The difference of two images, as a picture.
 
-    The second is brought to the size of the first. Where they are the same it is black; what
-    differs is brighter by `GAIN`.
+    The second is flipped or turned as it was for the search, and brought to the size of the
+    first. Where they are the same it is black; what differs is brighter by `GAIN`.
 
     Args:
         first: An image file.
         second: Another.
+        transform: What to do to it so that it lies on the first.
 
     Returns:
         A PNG file.
@@ -243,6 +249,8 @@ def difference(first: bytes, second: bytes) -> bytes:
     from replicate.base.images import decode
 
     one, two = decode(first).convert("RGB"), decode(second).convert("RGB")
+    if transform != "none":
+        two = two.transpose(Image.Transpose[transform.upper()])
     if two.size != one.size:
         two = two.resize(one.size, Image.Resampling.BICUBIC)
     found = ImageChops.difference(one, two).point([min(255, v * GAIN) for v in range(256)] * 3)
