@@ -61,7 +61,8 @@ def status(study: Study) -> dict[str, Heard]:
     found: dict[str, Heard] = {}
     least = study.pipeline.review.reviewers
     with study.session() as session:
-        total = session.scalar(select(func.count()).select_from(DuplicatePair)) or 0
+        count = select(func.count()).select_from(DuplicatePair).where(reviews.VISIBLE)
+        total = session.scalar(count) or 0
         together = Counter(pair_verdicts(session, study).values())
         pairs = reviews.pair_histories(session)
         heard = _heard(total, pairs.values(), least, together)

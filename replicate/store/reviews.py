@@ -15,7 +15,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from replicate.store.safety import REVIEWER, report_unsafe
-from replicate.store.tables import DuplicatePair, DuplicateVerdict, SafetyFlag, SetReview
+from replicate.store.tables import (
+    DuplicatePair,
+    DuplicateVerdict,
+    Image,
+    SafetyFlag,
+    SetReview,
+)
 from replicate.store.takedowns import taken_down
 
 SAME, DIFFERENT, UNSURE, WITHDRAWN = "same", "different", "unsure", "withdrawn"
@@ -265,6 +271,10 @@ def main_flag(history: History) -> str:
     return max(FLAGS, key=lambda flag: (counts[flag], -FLAGS.index(flag)))
 
 
+# Of a file of hashes there are no images to look at.
+VISIBLE = DuplicatePair.reference_id.in_(select(Image.image_id))
+
+
 def horizons(session: Session, least: int = 1) -> dict[str, Horizon]:
     """The review horizon of every candidate that has a pair at all.
 
@@ -278,7 +288,7 @@ def horizons(session: Session, least: int = 1) -> dict[str, Horizon]:
     histories = pair_histories(session)
     distances: dict[str, list[tuple[float, bool]]] = {}
     gone = taken_down(session)
-    for row in session.scalars(select(DuplicatePair)):
+    for row in session.scalars(select(DuplicatePair).where(VISIBLE)):
         if row.reference_id in gone or row.candidate_id in gone:
             continue  # nobody can look at it any more
         history = histories.get((row.reference_id, row.candidate_id))

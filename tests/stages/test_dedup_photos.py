@@ -11,6 +11,8 @@ from support.photos import photo_tiles
 from replicate.base.errors import UsageError
 from replicate.duplicates.hash_many import Recipe, hash_paths
 from replicate.stages.dedup import dedup
+from replicate.stages.review_status import status
+from replicate.store.reviews import horizons
 from replicate.store.tables import DedupDecision, DuplicatePair, Hash
 from replicate.study import Study
 
@@ -104,6 +106,9 @@ def test_files_of_hashes_are_reference_sets(
     if verdict == "sure":
         assert decisions[ids[0]].because_of == pair.reference_id
     assert all(decisions[image].keep for image in ids[1:])
+    with study.session() as session:  # nobody can look at such a pair
+        assert horizons(session) == {}
+    assert status(study)["duplicates"].total == 0
 
 
 def test_hashes_made_otherwise_are_refused(tmp_path: Path) -> None:
