@@ -52,6 +52,7 @@ def by_features(
     """
     from replicate.duplicates.cuts import FeatureCuts
     from replicate.duplicates.embedding import measured_cuts, with_features
+    from replicate.duplicates.leaks import poor_of
 
     first = _embedded(reference, given["features_reference"])
     second = first
@@ -60,7 +61,10 @@ def by_features(
     if given["features_sure"] is not None:
         cuts = FeatureCuts(given["features_sure"], given["features_unsure"])
     else:
-        cuts = measured_cuts(reference, first, radius, _SEED)
+        poor = poor_of(reference)
+        cuts = measured_cuts(
+            reference, first, radius, _SEED, lambda at: poor is not None and bool(poor[at])
+        )
     both = (first, second)
     return with_features(proposed, reference, candidates, both, cuts, given["max_pairs"]), cuts
 

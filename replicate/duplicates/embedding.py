@@ -3,7 +3,7 @@
 Features come from elsewhere (`replicate features`, or any program that writes rows of numbers).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -23,7 +23,7 @@ from replicate.duplicates.transforms import TRANSFORMS
 Index = npt.NDArray[np.int64]
 
 _PROBES = 2000  # images that are held against all others of their set
-_UNSURE = 0.02  # share of different images that may be proposed by mistake
+_UNSURE = 0.1  # share of images that people may have to look at in vain
 _HINT = "Make them of the same folder: replicate features --models NAME --data FOLDER"
 
 
@@ -70,18 +70,21 @@ def _row(path: str, place: dict[str, int]) -> int:
     return place.get(path, -1)
 
 
-def measured_cuts(side: Side, features: Embedded, radius: int, seed: int) -> FeatureCuts:
+def measured_cuts(
+    side: Side, features: Embedded, radius: int, seed: int, poor: Callable[[int], bool]
+) -> FeatureCuts:
     """Where to cut, measured on a set whose images are taken to be different.
 
-    Each image is held against all others of its set. Of the cosines of its nearest others 2 of 100
+    Each image is held against all others of its set. Of the cosines of its nearest others 1 of 10
     may be unsure by mistake; a quarter of the way from the largest to 1 a pair is sure. Others
-    that the hash calls near-duplicates are left out.
+    that the hash calls near-duplicates are left out, and images with too little structure.
 
     Args:
         side: The images; those of the larger set measure best.
         features: Their features.
         radius: Bits within which hashes call images near-duplicates.
         seed: Chooses 2,000 of them, if there are more.
+        poor: Whether the image at a place has too little structure.
 
     Raises:
         UsageError: There are fewer than two images with features.
@@ -91,13 +94,15 @@ def measured_cuts(side: Side, features: Embedded, radius: int, seed: int) -> Fea
     other, cosine = nearest_other(features, probed)
     known = other >= 0
     probed, other, cosine = probed[known], other[known], cosine[known]
-    copies = distances(side.hashes.hashes[probed], side.hashes.hashes[other]) <= radius
-    if copies.all():
+    alike = distances(side.hashes.hashes[probed], side.hashes.hashes[other]) <= radius
+    pairs = zip(probed.tolist(), other.tolist(), strict=True)
+    alike |= np.array([poor(one) or poor(two) for one, two in pairs], bool)
+    if alike.all():
         raise UsageError(
             "There are no two different images with features to measure the cuts on.",
             "Say them: --features-sure 0.95 --features-unsure 0.85",
         )
-    apart = 1.0 - cosine[~copies]
+    apart = 1.0 - cosine[~alike]
     sure = 1.0 - widest(apart, 0.0)
     return FeatureCuts(sure=sure, unsure=min(sure, 1.0 - widest(apart, _UNSURE)))
 

@@ -156,8 +156,8 @@ def _either_poor(reference: Side, candidates: Side, pairs: Pairs) -> npt.NDArray
     flags = [
         poor[places]
         for poor, places in (
-            (_poor(reference), pairs.reference),
-            (_poor(candidates), pairs.candidate),
+            (poor_of(reference), pairs.reference),
+            (poor_of(candidates), pairs.candidate),
         )
         if poor is not None
     ]
@@ -178,7 +178,8 @@ def _told(leak: Leak, evidence: Evidence, row: int, verdict: str) -> Leak:
     )
 
 
-def _poor(side: Side) -> npt.NDArray[np.bool_] | None:
+def poor_of(side: Side) -> npt.NDArray[np.bool_] | None:
+    """Whether an image has too little structure, shape (n,); None if that is not known."""
     structure = side.hashes.structure
     return None if structure is None else structure < LOW_STRUCTURE
 
@@ -198,5 +199,5 @@ def summary(found: list[Leak]) -> dict[str, int]:
 
 def n_poor(side: Side) -> int | None:
     """How many images of a side have too little structure; None if that is not known."""
-    poor = _poor(side)
+    poor = poor_of(side)
     return None if poor is None else int(poor.sum())

@@ -14,8 +14,9 @@ from sqlalchemy import select
 
 from replicate.base.digests import digest_value
 from replicate.base.errors import UsageError
-from replicate.duplicates.cuts import FeatureCuts
+from replicate.duplicates.cuts import LOW_STRUCTURE, FeatureCuts
 from replicate.duplicates.embedding import embedded, measured_cuts
+from replicate.duplicates.evidence import Looks
 from replicate.duplicates.neighbours import Embedded
 from replicate.duplicates.sides import Side
 from replicate.stages.common import Context
@@ -44,7 +45,7 @@ class Features:
 
 
 def study_features(
-    context: Context, references: Side, candidates: Side, prepared: Mapping[str, str]
+    context: Context, references: Side, candidates: Side, prepared: Mapping[str, str], looks: Looks
 ) -> Features | None:
     """What `[dedup] features` names; None if it names nothing.
 
@@ -53,6 +54,7 @@ def study_features(
         references: The reference sets' images, by image id.
         candidates: The candidates, by image id.
         prepared: Image id to the digest of the prepared bytes.
+        looks: Gives prepared images by image id.
 
     Raises:
         UsageError: A file's rows are named as none of the images, or as several.
@@ -74,8 +76,13 @@ def study_features(
     if config.features_sure is not None and config.features_unsure is not None:
         cuts = FeatureCuts(config.features_sure, config.features_unsure)
     else:
-        larger = (references, first) if len(references) > 1 else (candidates, second)
-        cuts = measured_cuts(*larger, config.radius, study.seed)
+        side, rows = (references, first) if len(references) > 1 else (candidates, second)
+
+        def poor(place: int) -> bool:
+            one = looks.get(side.hashes.paths[place])
+            return one is not None and one.structure < LOW_STRUCTURE
+
+        cuts = measured_cuts(side, rows, config.radius, study.seed, poor)
     return Features(first, second, cuts)
 
 

@@ -83,7 +83,7 @@ def compared(
     some = sorted({prepared[image] for image in (*references, *candidates)})[:_PEEKED]
     scale = Scale.of({(pixels.shape[1], pixels.shape[0]) for pixels in map(read, some)})
     looks = Looks(lambda image: read(prepared[image]), scale)
-    features = study_features(context, sides[0], sides[1], prepared)
+    features = study_features(context, sides[0], sides[1], prepared, looks)
     return Compared(sides[0], sides[1], looks, sets, features)
 
 
