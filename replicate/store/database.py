@@ -17,7 +17,7 @@ from replicate.base.resources import data_dir
 
 __all__ = ["SCHEMA", "connect", "schema_version", "session", "sqlite_url", "upgrade"]
 
-SCHEMA = "0013"
+SCHEMA = "0014"
 
 
 def sqlite_url(path: Path) -> str:
