@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-from replicate.analysis.vote_moments import falling_moments, vote_cells
+from replicate.analysis.vote_moments import falling_moments, hypergeometric, vote_cells
 
 if TYPE_CHECKING:
     from replicate.analysis.adjust import Judged
@@ -136,5 +135,5 @@ def thinned(part: Part, votes: int) -> Part:
     """
     missed, shown, images, right = part
     left = np.arange(votes + 1)
-    chances = stats.hypergeom.pmf(left, shown[:, None], missed[:, None], votes)
+    chances = hypergeometric(left, shown[:, None], missed[:, None], votes)
     return left, np.full_like(left, votes), images @ chances, right @ chances

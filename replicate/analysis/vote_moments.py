@@ -12,7 +12,7 @@ All images with the same (n, M) are one cell: what is computed here is small.
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from replicate.base.errors import UsageError
 
@@ -37,6 +37,38 @@ def vote_cells(selected: Counts, shown: Counts) -> tuple[Counts, Counts]:
     pairs = np.stack([shown, shown - selected], axis=1)
     cells, place = np.unique(pairs, axis=0, return_inverse=True)
     return cells, place.reshape(-1)
+
+
+def binomial(missed: Counts, shown: Counts, share: Floats) -> Floats:
+    """The probability of so many misses of so many votes, each with the same chance.
+
+    Written out, for `scipy.stats` takes a second to load; arguments broadcast.
+
+    >>> binomial(np.array([0, 1, 2]), np.array(2), np.array(0.5)).round(4).tolist()
+    [0.25, 0.5, 0.25]
+    """
+    of_shares = special.xlogy(missed, share) + special.xlog1py(shown - missed, -share)
+    chance: Floats = np.exp(_log_ways(shown, missed) + of_shares)
+    return chance
+
+
+def hypergeometric(out: Counts, shown: Counts, missed: Counts, drawn: int) -> Floats:
+    """The probability that so many of the misses are among the votes drawn, without replacement.
+
+    >>> hypergeometric(np.array([0, 1, 2]), np.array(4), np.array(1), 2).round(4).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    ways = _log_ways(missed, out) + _log_ways(shown - missed, drawn - out)
+    chance: Floats = np.exp(ways - _log_ways(shown, np.array(drawn)))
+    return chance
+
+
+def _log_ways(of: Counts, take: Counts) -> Floats:
+    """The logarithm of the number of ways to take some of some; −∞ where there is none."""
+    there = (take >= 0) & (take <= of)
+    some = np.where(there, take, 0)
+    ways = special.gammaln(of + 1) - special.gammaln(some + 1) - special.gammaln(of - some + 1)
+    return np.where(there, ways, -np.inf)
 
 
 def falling_moments(missed: Counts, shown: Counts, degree: int) -> Floats:
@@ -101,7 +133,7 @@ def heldout_moments(
     out = np.arange(held + 1)
     moments = falling_moments(out, np.full_like(out, held), degree)
     for cell, (m, n) in enumerate(zip(missed.tolist(), shown.tolist(), strict=True)):
-        chances = stats.hypergeom.pmf(out, n, m, held)
+        chances = hypergeometric(out, np.array(n), np.array(m), held)
         for k in range(max(0, m - (n - held)), min(held, m) + 1):
             layers[:, cell, place[(n - held, m - k)]] += chances[k] * moments[k]
     return layers, strata
@@ -142,7 +174,7 @@ def true_distribution(
     >>> found.tolist()
     [[0.75, 0.25]]
     """
-    likelihood: Floats = stats.binom.pmf(missed[:, None], shown[:, None], grid)
+    likelihood = binomial(missed[:, None], shown[:, None], grid)
     found = np.full((len(weights), len(grid)), 1.0 / len(grid))
     total = weights.sum(axis=1, keepdims=True)
     for _ in range(rounds):

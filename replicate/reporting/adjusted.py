@@ -13,12 +13,15 @@ _LOOKS = {
 _APART = 0.006  # so that intervals at the same number of votes do not hide each other
 
 
-def by_votes_svg(found: Sequence[AtVotes], name: str = "gap-by-votes") -> str:
+def by_votes_svg(
+    found: Sequence[AtVotes], name: str = "gap-by-votes", *, simulated: bool = False
+) -> str:
     """The gap by 1 / votes, by three estimators, in points, with intervals: SVG text.
 
     Args:
         found: From `replicate.analysis.adjust.gaps_by_votes`.
         name: The figure's name.
+        simulated: Whether simulated workers gave the votes; the axis says so.
     """
     with styled():
         figure, axes = new_axes(7.2, 4.0, top=0.5)
@@ -36,13 +39,14 @@ def by_votes_svg(found: Sequence[AtVotes], name: str = "gap-by-votes") -> str:
             )  # fmt: skip
         axes.set_xlim(0.0, max(1 / at.votes for at in found) + 0.03)
         axes.set_xticks([1 / at.votes for at in found], [f"1/{at.votes}" for at in found])
-        axes.set_xlabel("1 / votes an image (left: ever more votes)")
+        who = " of simulated workers" if simulated else ""
+        axes.set_xlabel(f"1 / votes{who} an image (left: ever more votes)")
         axes.set_ylabel("Adjusted gap (points)")
         axes.legend(loc="best")
         last = found[-1]
         best = 100 * last.estimators[last.recommended].gap
         described = (
             f"The adjusted gap at {', '.join(str(at.votes) for at in found)} votes an image; with "
-            f"all {last.votes} the recommended estimate is {best:.1f} points."
+            f"all {last.votes}{who} the recommended estimate is {best:.1f} points."
         )
         return to_svg(figure, name, described)

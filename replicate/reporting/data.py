@@ -17,6 +17,7 @@ from replicate.analysis.fits import LineFit, Scale
 from replicate.analysis.intervals import Interval
 from replicate.analysis.ranks import Inversions
 from replicate.analysis.votes import HeldoutDifference
+from replicate.reporting.by_votes import AdjustedSet
 from replicate.reporting.labelling import Labelling
 
 Role = Literal["original", "new", "control"]
@@ -395,6 +396,7 @@ class ReportData:
         classes: Class ids and names, in the study's order.
         exclusions: Models that could not be compared.
         provenance: How to make it again.
+        adjusted: The gaps of the new sets at equal selection frequencies; empty without votes.
     """
 
     title: str
@@ -412,6 +414,7 @@ class ReportData:
     classes: tuple[tuple[str, str], ...]
     exclusions: tuple[Exclusion, ...]
     provenance: Provenance
+    adjusted: tuple[AdjustedSet, ...] = ()
 
     @property
     def new_sets(self) -> tuple[Comparison, ...]:

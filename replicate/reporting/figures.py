@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.analysis.intervals import wilson_bounds
+from replicate.reporting.adjusted import by_votes_svg
 from replicate.reporting.data import Comparison, FunnelStep, ModelScore, ReportData, SetFrequencies
 from replicate.reporting.style import (
     ACCENT,
@@ -54,7 +55,8 @@ class Figure:
 def all_figures(data: ReportData) -> dict[str, Figure]:
     """Every figure of a report, by name; always in the same order.
 
-    The names are ``gaps``, ``accuracy-SET``, ``ranks-SET``, ``frequencies-SET`` and ``funnel``.
+    The names are ``gaps``, ``accuracy-SET``, ``ranks-SET``, ``frequencies-SET``, ``by-votes-SET``
+    and ``funnel``.
     """
     figures: list[Figure] = []
     with styled():
@@ -72,6 +74,12 @@ def all_figures(data: ReportData) -> dict[str, Figure]:
                 for item in data.frequencies
                 if item.role != "original"
             ]
+        figures += [
+            Figure(name, by_votes_svg(item.at, name, simulated=data.simulated))
+            for item in data.adjusted
+            if item.at
+            for name in [f"by-votes-{item.name}"]
+        ]
         if data.funnel:
             figures.append(funnel_figure(data.funnel))
     return {figure.name: figure for figure in figures}

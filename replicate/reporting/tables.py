@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from replicate.analysis.intervals import Interval
+from replicate.reporting import by_votes
 from replicate.reporting.data import ReportData
 
 Row = Sequence[Any]
@@ -16,7 +17,8 @@ def all_tables(data: ReportData) -> dict[str, str]:
     """Every table as CSV text, by name.
 
     The names are ``accuracy``, ``sets``, ``lines``, ``ranks``, ``inversions``, ``frequencies``,
-    ``heldout``, ``workers``, ``rules``, ``funnel``, ``classes``, ``models``, ``runs``.
+    ``heldout``, ``by-votes``, ``workers``, ``rules``, ``funnel``, ``classes``, ``models``,
+    ``runs``.
     """
     return {
         "accuracy": _csv(_ACCURACY, _accuracy(data)),
@@ -26,6 +28,7 @@ def all_tables(data: ReportData) -> dict[str, str]:
         "inversions": _csv(_INVERSIONS, _inversions(data)),
         "frequencies": _csv(_FREQUENCIES, _frequencies(data)),
         "heldout": _csv(_HELDOUT, _heldout(data)),
+        "by-votes": _csv(by_votes.HEADER, by_votes.rows(data.adjusted, _workers(data))),
         "workers": _csv(_WORKERS, _worker_rows(data)),
         "rules": _csv(("rule", "value", "workers", "judged", "flagged"), _rules(data)),
         "funnel": _csv(("step", "left", "lost", "reason"), _funnel(data)),

@@ -1,5 +1,9 @@
 """MatchedFrequency, as the paper has it: each class gets the histogram of its original images.
 
+A class whose original images lie in k bins gets a histogram of n images within a total-variation
+distance of ⌊k/2⌋·⌈k/2⌉ / (k·n) by rounding (`replicate.sampling.strata.largest_remainder`), and of
+f / n more if f images fill bins that are short: each is moved from one bin to another.
+
 All classes are worked on at once: there may be a thousand, with half a million candidates.
 """
 

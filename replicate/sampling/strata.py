@@ -61,6 +61,11 @@ def largest_remainder(weights: Counts, total: int) -> Counts:
     Each gets its share rounded down; what is left goes, one each, to the largest remainders;
     among equal remainders to the higher place. The arithmetic is exact.
 
+    How far rounding moves the histogram: of k weights above 0, R places get one more than their
+    share rounded down, and theirs are the largest remainders, so the total-variation distance
+    (half of the sum of differences of shares) is at most R (k − R) / (k·total), which is at most
+    ⌊k/2⌋·⌈k/2⌉ / (k·total) ≤ k / (4·total).
+
     Args:
         weights: Whole numbers ≥ 0, not all 0, shape (k,); or one such row for each of several
             sharings, shape (n, k). Each times ``total`` is below 2^63.

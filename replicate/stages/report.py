@@ -30,6 +30,7 @@ from replicate.reporting.labelling import Labelling
 from replicate.reporting.page import is_current, write_report
 from replicate.stages.common import Context, Tally, library_versions, stage
 from replicate.stages.frequencies import study_frequencies
+from replicate.stages.report_adjusted import adjusted_sets
 from replicate.stages.report_material import (
     Votes,
     any_simulated,
@@ -54,7 +55,7 @@ from replicate.store.queries import (
 from replicate.store.tables import TestSet, TestSetImage
 from replicate.study import Study
 
-_LAYOUT = 2  # of the report itself: another number makes all older reports stale
+_LAYOUT = 3  # of the report itself: another number makes all older reports stale
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ def _data(session: Session, context: Context, stored: _Stored) -> ReportData:
         original=stored.infos[ORIGINAL],
         comparisons=comparisons,
         frequencies=_frequencies(study, stored),
+        adjusted=adjusted_sets(session, study, stored.sets, (original, *others), parts),
         samples=_samples(session, study, stored),
         funnel=stored.funnel,
         labelling=stored.labelling,

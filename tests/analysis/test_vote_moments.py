@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from replicate.analysis.vote_moments import (
+    binomial,
     falling_moments,
     fewer_votes,
     heldout_moments,
+    hypergeometric,
     true_distribution,
 )
 from replicate.base.errors import UsageError
@@ -78,3 +80,16 @@ def test_too_few_votes_are_said():
     for held, degree in ((2, 1), (1, 2), (0, 0)):
         with pytest.raises(UsageError, match="cannot be held out"):
             heldout_moments(np.array([0]), np.array([2]), held, degree)
+
+
+def test_the_probabilities_are_those_of_scipy():
+    n = np.array([1, 7, 40, 3000])
+    for share in (0.0, 0.3, 1.0):
+        missed = n // 3
+        expected = stats.binom.pmf(missed, n, share)
+        assert binomial(missed, n, np.array(share)) == pytest.approx(expected, rel=1e-9)
+    out = np.arange(-1, 7)
+    for total, marked, drawn in ((7, 3, 5), (40, 40, 6), (3000, 10, 5)):
+        expected = stats.hypergeom.pmf(out, total, marked, drawn)
+        found = hypergeometric(out, np.array(total), np.array(marked), drawn)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)

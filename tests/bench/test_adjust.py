@@ -83,7 +83,7 @@ def bias_and_spread() -> None:
             assert abs(best.mean()) <= 0.005 + noise_of_mean, (n, key)
 
 
-def hits(worlds, votes, seeds, workers):
+def hits(worlds, votes, seeds, workers, resamples=150):
     """Whether intervals hold the planted gap: by number of votes, with and without workers."""
     found, blind = defaultdict(list), defaultdict(list)
     only = {RECOMMENDED: ESTIMATORS[RECOMMENDED]}
@@ -91,7 +91,7 @@ def hits(worlds, votes, seeds, workers):
         for (true, accuracy), seed in product(worlds, seeds):
             gap = GAPS[seed % len(GAPS)]
             old, new = sides(n, seed, true, accuracy, gap, workers)
-            gaps = adjusted_gaps(old, new, seed, resamples=300, estimators=only)
+            gaps = adjusted_gaps(old, new, seed, resamples=resamples, estimators=only)
             best = gaps.estimators[RECOMMENDED]
             found[n].append(best.interval.contains(gap))
             blind[n].append(_without_workers(best).contains(gap))
@@ -118,7 +118,7 @@ def coverage() -> None:
 def coverage_elsewhere() -> None:
     """In worlds that nothing was chosen by, with other seeds."""
     print("\n| votes | workers | runs | coverage | as if workers were alike |")
-    found = hits(OTHERS, VOTES, range(1000, 1018), workers=True)
+    found = hits(OTHERS, VOTES, range(1000, 1018), workers=True, resamples=300)
     pooled = [hit for some in found.values() for hit in some]
     print(f"all: {len(pooled)}, {np.mean(pooled):.4f}")
     assert np.mean(pooled) >= 0.93

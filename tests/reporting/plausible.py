@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from sklearn.datasets import load_digits
 
+from replicate.analysis.adjust import Judged, adjusted_gaps, gaps_by_votes
 from replicate.analysis.intervals import wilson
 from replicate.analysis.votes import heldout_difference
 from replicate.base.images import encode_png
+from replicate.reporting.by_votes import AdjustedSet
 from replicate.reporting.compare import compare
 from replicate.reporting.data import (
     FunnelStep,
@@ -121,7 +123,23 @@ def report_data(
         classes=tuple((c, f"the digit {c}") for c in CLASSES),
         exclusions=(),
         provenance=_provenance(seed),
+        adjusted=() if bare else _adjusted(rng, seed),
     )
+
+
+def _adjusted(rng, seed):
+    """Two sets on three held-out votes, one that is too small, and one that has none."""
+    found = []
+    for name, size in (("matched", 400), ("top", 400), ("uniform", 5)):
+        sides = []
+        for strength in (4.5, 2.0):
+            s = rng.beta(strength, 0.5, size)
+            right = rng.binomial(20, 0.3 + 0.6 * s) / 20
+            sides.append(Judged(rng.binomial(3, s), np.full(size, 3), right))
+        gaps = adjusted_gaps(*sides, seed, name, resamples=100)
+        at = gaps_by_votes(*sides, seed, name, resamples=50)
+        found.append(AdjustedSet(name, True, size, size, gaps, at))
+    return (*found, AdjustedSet("threshold-0.7", reason="no votes were kept out"))
 
 
 def _labelling(rng):

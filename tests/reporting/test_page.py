@@ -109,7 +109,17 @@ def test_everything_is_shown(html, data):
     assert "Rule min control accuracy 0.6: 2 of 24 judged." in text
     images = sum(len(strip.images) for group in data.samples for strip in group.strips)
     assert html.count("data:image/png;base64,") == images
-    assert len(re.findall("<svg ", html)) == 1 + 7 + 4 + 5 + 1
+    assert len(re.findall("<svg ", html)) == 1 + 7 + 4 + 5 + 1 + 3
+
+
+def test_adjusted_gaps_and_what_speaks_against_them_are_in_the_page(html, data):
+    text = Page(html).text
+    assert "1 / votes of simulated workers an image" in html
+    assert "Not adjusted: no votes were kept out" in text
+    for item in data.adjusted:
+        for caution in item.gaps.cautions if item.gaps else ():
+            assert caution.message in text
+    assert data.adjusted[2].gaps.recommended is None
 
 
 def test_simulated_workers_are_named_wherever_their_numbers_are(html, data):
@@ -167,7 +177,7 @@ def test_names_cannot_break_the_page(tmp_path, data):
 
 
 def test_figures_are_xml_with_a_description_and_readable_text(written):
-    assert len(written.figures) == 18
+    assert len(written.figures) == 21
     for path in written.figures:
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
         assert root.attrib["role"] == "img"
@@ -195,6 +205,16 @@ def test_tables_hold_the_numbers(written, data):
     lost = sum(int(row["lost"]) for row in tables["funnel"])
     assert lost == 3000 - data.funnel[-1].left
     assert len(tables["heldout"]) == 4
+    by_votes = tables["by-votes"]
+    assert {row["workers"] for row in by_votes} == {"simulated"}
+    assert [row["set"] for row in by_votes if row["estimator"] == "raw"] == [
+        "matched", "top", "uniform",
+    ]  # fmt: skip
+    chosen = {
+        row["set"] for row in by_votes if row["recommended"] == "True" and row["votes"] == "3"
+    }
+    assert chosen == {"matched", "top"}
+    assert "none_recommended" in by_votes[-1]["warnings"]
     workers = data.labelling.records
     assert [row["worker"] for row in tables["workers"]] == [row.worker for row in workers]
     assert {row["workers"] for row in tables["workers"]} == {"simulated"}
