@@ -64,7 +64,7 @@ def cautions(
                 "can be.",
             )
         )
-    if allowance > error:
+    if allowance > error and votes >= ENOUGH_VOTES:
         found.append(
             Caution(
                 "other_frequencies",

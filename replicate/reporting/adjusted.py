@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from replicate.analysis.adjust import AtVotes
+from replicate.analysis.adjust_estimators import RECOMMENDED
 from replicate.reporting.style import ACCENT, MUTED, NEW, new_axes, styled, to_svg
 
 _LOOKS = {
     "naive": ("images of equal observed frequency", MUTED, "s"),
     "jackknife": ("jackknife", ACCENT, "^"),
-    "recommended": ("recommended", NEW, "o"),
+    RECOMMENDED: ("mixture", NEW, "o"),
 }
 _APART = 0.006  # so that intervals at the same number of votes do not hide each other
 
@@ -28,7 +29,7 @@ def by_votes_svg(
         axes.grid(True, axis="y")
         axes.axhline(0.0, color=MUTED, lw=0.9, ls=(0, (5, 3)))
         for place, (key, (label, colour, marker)) in enumerate(_LOOKS.items()):
-            gaps = [at.estimators[at.recommended if key == "recommended" else key] for at in found]
+            gaps = [at.estimators[key] for at in found]
             x = [1 / at.votes + _APART * (place - 1) for at in found]
             low = [100 * gap.interval.low for gap in gaps]
             high = [100 * gap.interval.high for gap in gaps]
@@ -42,11 +43,11 @@ def by_votes_svg(
         who = " of simulated workers" if simulated else ""
         axes.set_xlabel(f"1 / votes{who} an image (left: ever more votes)")
         axes.set_ylabel("Adjusted gap (points)")
-        axes.legend(loc="best")
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, borderaxespad=0.2)
         last = found[-1]
-        best = 100 * last.estimators[last.recommended].gap
+        best = 100 * last.estimators[RECOMMENDED].gap
         described = (
             f"The adjusted gap at {', '.join(str(at.votes) for at in found)} votes an image; with "
-            f"all {last.votes}{who} the recommended estimate is {best:.1f} points."
+            f"all {last.votes}{who} the estimate by mixture is {best:.1f} points."
         )
         return to_svg(figure, name, described)

@@ -77,7 +77,7 @@ def all_figures(data: ReportData) -> dict[str, Figure]:
         figures += [
             Figure(name, by_votes_svg(item.at, name, simulated=data.simulated))
             for item in data.adjusted
-            if item.at
+            if item.at and item.gaps and item.gaps.recommended
             for name in [f"by-votes-{item.name}"]
         ]
         if data.funnel:

@@ -105,7 +105,7 @@ def _adjusted(
         )  # fmt: skip
         at = gaps_by_votes(old, new, *names, level=level)
     except UsageError as error:
-        return AdjustedSet(name, heldout, reason=error.message)
+        return AdjustedSet(name, heldout, reason=error.message.rstrip("."))
     return AdjustedSet(name, heldout, len(old.shown), len(new.shown), gaps, at)
 
 

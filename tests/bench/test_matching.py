@@ -62,6 +62,7 @@ def test_matched_sets_on_planted_truth(benchmark):
 
 
 def on_heldout_votes() -> None:
+    """A set's bound is 0.01 and two standard errors, which chance passes: 95 % are to keep it."""
     print("\n| votes | held out | strategy | truth | mean difference | sets within 0.01 + 2 se |")
     for n, held in ((13, 3), (23, 3)):
         for strategy in ("matched-frequency", "matched-estimated"):

@@ -109,7 +109,7 @@ def test_single_votes_give_intervals_over_workers(tmp_path: Path) -> None:
         found["estimators"]["naive"]["gap"]
     )
     svg = figure.read_text()
-    assert svg.startswith("<svg role=") and "1/8" in svg and "recommended" in svg
+    assert svg.startswith("<svg role=") and "1/8" in svg and "mixture" in svg
     text = replicate(*command, "--resamples", "100")
     assert "over 40 workers" in text.out
     assert replicate(*command, "--figure", tmp_path / "gap.png").code == 2

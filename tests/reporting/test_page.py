@@ -109,7 +109,7 @@ def test_everything_is_shown(html, data):
     assert "Rule min control accuracy 0.6: 2 of 24 judged." in text
     images = sum(len(strip.images) for group in data.samples for strip in group.strips)
     assert html.count("data:image/png;base64,") == images
-    assert len(re.findall("<svg ", html)) == 1 + 7 + 4 + 5 + 1 + 3
+    assert len(re.findall("<svg ", html)) == 1 + 7 + 4 + 5 + 1 + 2
 
 
 def test_adjusted_gaps_and_what_speaks_against_them_are_in_the_page(html, data):
@@ -177,7 +177,7 @@ def test_names_cannot_break_the_page(tmp_path, data):
 
 
 def test_figures_are_xml_with_a_description_and_readable_text(written):
-    assert len(written.figures) == 21
+    assert len(written.figures) == 20
     for path in written.figures:
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
         assert root.attrib["role"] == "img"
