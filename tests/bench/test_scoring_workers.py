@@ -21,6 +21,7 @@ from replicate.zoo.scoring_job import Job, run_job
 
 MODEL = "py:support.heavy_model:build"
 N = 120
+TURNS = 3  # the least of so many
 
 
 def _job(photos, output):
@@ -78,12 +79,14 @@ def test_two_workers_beside_one(benchmark, tmp_path, monkeypatch):
     run_job(_job(photos, tmp_path / "local"))
     rows, digests = [], {_digest(tmp_path / "local")}
     for name, way in (("started by hand", _by_hand), ("Ray", _by_ray)):
-        times = []
-        for workers in (1, 2):
-            output = tmp_path / f"{way.__name__}{workers}"
-            times.append(way(photos, output, workers))
-            digests.add(_digest(output))
-        rows.append((name, *times, times[0] / times[1]))
+        times = {1: [], 2: []}
+        for turn in range(TURNS):  # in turns, for the machine may have other things to do
+            for workers, seconds in times.items():
+                output = tmp_path / f"{way.__name__}{workers}-{turn}"
+                seconds.append(way(photos, output, workers))
+                digests.add(_digest(output))
+        one, two = (min(seconds) for seconds in times.values())
+        rows.append((name, one, two, one / two))
     print(f"\n{N} images, one heavy model: seconds\n{'workers':16}     one     two   ratio")
     for name, one, two, ratio in rows:
         print(f"{name:16}{one:8.1f}{two:8.1f}{ratio:8.2f}")
