@@ -11,6 +11,7 @@ from replicate.analysis.further import Material
 from replicate.analysis.scores import Scores
 from replicate.base.errors import MissingError, UsageError
 from replicate.cli.analyze_inputs import who_fits
+from replicate.cli.output import say
 from replicate.zoo.published_names import match
 
 
@@ -101,12 +102,14 @@ def _kinds(path: Path | None, sets: Sequence[str]) -> dict[str, tuple[str, ...]]
         return {}
     found = {row[0]: tuple(row[1:]) for row in _rows(path, "set,kind")}
     unknown = [name for name in found if name not in sets]
-    if unknown:
+    if unknown and len(unknown) == len(found):
         raise UsageError(
             f"{path} names the set {unknown[0]!r}, which is not there.",
             f"The new sets are: {', '.join(sets)}.",
         )
-    return found
+    if unknown:  # as where shifts.csv says of more sets than are compared
+        say(f"{path} names sets that are not compared: {', '.join(unknown)}.")
+    return {name: kinds for name, kinds in found.items() if name in sets}
 
 
 def _votes(texts: Sequence[str], sets: Sequence[Scores]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ def test_corrupted_sets_are_scored_and_analysed_by_kind(run, photos, tmp_path):
                            *news, "--kinds", value["kinds"], "--resamples", 50)  # fmt: skip
     assert code in (0, 3), err
     assert len(found["pairs"]) == 2
+    code, found, err = run("analyze", "--original", out / "clean", "--labels-original", label,
+                           *news[:4], "--kinds", value["kinds"], "--resamples", 50)  # fmt: skip
+    assert code in (0, 3) and "not compared: pixelate-4" in err and len(found["pairs"]) == 1
     (photos / "class0" / "photo0000.jpg").write_bytes(b"broken")
     code, value, _ = run(*words[:4], "--output", tmp_path / "b", *words[6:])
     assert code == 3 and value["sets"][0]["failed_images"]
