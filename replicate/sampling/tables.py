@@ -56,6 +56,9 @@ def set_aside(table: Frequencies, votes: int, seed: int) -> tuple[Frequencies, F
     >>> rest.shown.tolist(), kept.shown.tolist(), kept.selected.tolist()
     ([2, 0], [2, 1], [2, 0])
     """
+    if not votes:
+        none = np.zeros(len(table), np.int64)
+        return table, table.with_counts(none, none)
     kept_shown = np.minimum(table.shown, votes)
     drawn = [
         int(stream(seed, "set aside", image, cls).hypergeometric(k, n - k, m)) if 0 < m < n else k
@@ -69,10 +72,9 @@ def set_aside(table: Frequencies, votes: int, seed: int) -> tuple[Frequencies, F
         )
     ]
     kept = np.where(kept_shown > 0, np.array(drawn, dtype=np.int64), 0)
-    names = table.image_id, table.class_id
     return (
-        Frequencies(*names, table.selected - kept, table.shown - kept_shown),
-        Frequencies(*names, kept, kept_shown),
+        table.with_counts(table.selected - kept, table.shown - kept_shown),
+        table.with_counts(kept, kept_shown),
     )
 
 
