@@ -17,6 +17,7 @@ from replicate.analysis.fits import LineFit, Scale
 from replicate.analysis.intervals import Interval
 from replicate.analysis.ranks import Inversions
 from replicate.analysis.votes import HeldoutDifference
+from replicate.reporting.balance import Balance
 from replicate.reporting.by_votes import AdjustedSet
 from replicate.reporting.labelling import Labelling
 
@@ -205,6 +206,7 @@ class SetFrequencies:
         interval: Of the mean frequency, for other images and other workers like these; None if
             it cannot be told.
         heldout: For a new set: the original's mean held-out frequency minus this set's.
+        balance: For a new set: the covariates that it was matched by, if any.
     """
 
     name: str
@@ -214,6 +216,7 @@ class SetFrequencies:
     n_without: int = 0
     interval: Interval | None = None
     heldout: HeldoutDifference | None = None
+    balance: Balance | None = None
 
     @property
     def frequency(self) -> npt.NDArray[np.float64]:

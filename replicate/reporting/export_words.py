@@ -5,6 +5,7 @@ What is not known is not made up: a function gives fewer sentences, or none.
 
 from collections.abc import Mapping
 
+from replicate.reporting.balance import balance_of, balance_words
 from replicate.reporting.export_data import BYTES_MEAN, Annotation, Export
 
 STRATEGIES = {
@@ -130,7 +131,8 @@ def sampling(export: Export) -> list[str]:
                 f"{match['new']:.3f}, difference {match['difference']:+.3f} (standard error "
                 f"{match['se']:.3f})."
             )
-    return found
+    balance = balance_of(export.match)
+    return found if balance is None else found + balance_words(balance)
 
 
 def parameters(export: Export) -> str:

@@ -17,8 +17,8 @@ def all_tables(data: ReportData) -> dict[str, str]:
     """Every table as CSV text, by name.
 
     The names are ``accuracy``, ``sets``, ``lines``, ``ranks``, ``inversions``, ``frequencies``,
-    ``heldout``, ``by-votes``, ``workers``, ``rules``, ``funnel``, ``classes``, ``models``,
-    ``runs``.
+    ``heldout``, ``by-votes``, ``covariates``, ``workers``, ``rules``, ``funnel``, ``classes``,
+    ``models``, ``runs``.
     """
     return {
         "accuracy": _csv(_ACCURACY, _accuracy(data)),
@@ -29,6 +29,7 @@ def all_tables(data: ReportData) -> dict[str, str]:
         "frequencies": _csv(_FREQUENCIES, _frequencies(data)),
         "heldout": _csv(_HELDOUT, _heldout(data)),
         "by-votes": _csv(by_votes.HEADER, by_votes.rows(data.adjusted, _workers(data))),
+        "covariates": _csv(_COVARIATES, _covariates(data)),
         "workers": _csv(_WORKERS, _worker_rows(data)),
         "rules": _csv(("rule", "value", "workers", "judged", "flagged"), _rules(data)),
         "funnel": _csv(("step", "left", "lost", "reason"), _funnel(data)),
@@ -276,6 +277,26 @@ def _heldout(data: ReportData) -> Iterable[Row]:
                 held.n_new,
                 held.n_without,
             )
+
+
+_COVARIATES = (
+    "set",
+    "covariate",
+    "original",
+    "by_frequencies_alone",
+    "new",
+    "sd",
+    "difference_before",
+    "difference_after",
+)
+
+
+def _covariates(data: ReportData) -> Iterable[Row]:
+    for item in data.frequencies:
+        for each in item.balance.means if item.balance is not None else ():
+            differences = each.difference_before, each.difference_after
+            means = each.original, each.before, each.after, each.sd
+            yield item.name, each.name, *means, *differences
 
 
 _WORKERS = (

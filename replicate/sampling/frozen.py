@@ -30,7 +30,8 @@ class Frozen:
         prepared: For each member the SHA-256 of its prepared bytes, which are what models are
             scored on; None for sets frozen by a version that did not write them down.
         record: What else the file says, as JSON values: ``steps`` (the preparation), ``classes``,
-            ``counts``, ``versions``, ``frozen_at`` and ``drawn_from``.
+            ``counts``, ``versions``, ``frozen_at``, ``drawn_from``, and ``covariates`` if some were
+            matched.
     """
 
     manifest: Manifest

@@ -209,6 +209,8 @@ def _described(session: Session, study: Study, row: TestSet, now: datetime | Non
         "frozen_at": now.isoformat() if now else None,
         "drawn_from": row.drawn_from,
     }
+    if covariates := (row.match or {}).get("covariates"):
+        record["covariates"] = covariates
     published = [prepared.get(image_id, (None, None))[0] for image_id, _ in members]
     return Frozen(manifest, published, record)
 

@@ -17,6 +17,7 @@ from replicate.analysis.votes import HeldoutDifference
 from replicate.base.digests import digest_value
 from replicate.base.errors import MissingError
 from replicate.pipeline import pipeline_digest
+from replicate.reporting.balance import Balance, balance_of
 from replicate.reporting.compare import compare
 from replicate.reporting.data import (
     FunnelStep,
@@ -67,6 +68,7 @@ class _Stored:
         infos: What the report says of each, by name.
         votes: The votes that count, by (image, class).
         heldouts: By new set, the difference on held-out votes.
+        balances: By new set, the covariates that it was matched by.
         pool: The candidate pool.
         funnel: What became of the candidates.
         labelling: How the votes came about.
@@ -79,6 +81,7 @@ class _Stored:
     infos: dict[str, SetInfo]
     votes: Votes
     heldouts: dict[str, HeldoutDifference]
+    balances: dict[str, Balance]
     pool: list[Member]
     funnel: tuple[FunnelStep, ...]
     labelling: Labelling | None
@@ -88,7 +91,14 @@ class _Stored:
 
     def key(self, study: Study) -> str:
         """The digest of everything that the report shows, but for the runs and their times."""
-        shown = (self.infos, self.heldouts, self.funnel, self.labelling, self.scores)
+        shown = (
+            self.infos,
+            self.heldouts,
+            self.balances,
+            self.funnel,
+            self.labelling,
+            self.scores,
+        )
         return digest_value(
             [
                 _LAYOUT,
@@ -138,7 +148,7 @@ def _stored(session: Session, study: Study) -> _Stored:
         for each in sets.sets
         if each.steps
     }
-    infos, heldouts = {}, {}
+    infos, heldouts, balances = {}, {}, {}
     for each in sets.all:
         row = newest_revision(session, each.name) if each.role == "new" else None
         restricted = len(each.classes) if each.name in sets.subsets else None
@@ -146,12 +156,16 @@ def _stored(session: Session, study: Study) -> _Stored:
         held = heldout(row, study.pipeline.report.level)
         if held is not None:
             heldouts[each.name] = held
+        balance = balance_of((row.match or {}) if row is not None else {})
+        if balance is not None:
+            balances[each.name] = balance
     drawn = [each.members for each in sets.sets if each.role == "new"]
     return _Stored(
         sets,
         infos,
         votes,
         heldouts,
+        balances,
         pool(session),
         funnel(session, study, votes, drawn),
         labelling(session, votes),
@@ -285,6 +299,7 @@ def _frequencies(study: Study, stored: _Stored) -> tuple[SetFrequencies, ...]:
                     n_without=len(members) - len(rows),
                     interval=means[name].mean.interval if name in means else None,
                     heldout=stored.heldouts.get(name),
+                    balance=stored.balances.get(name),
                 )
             )
     return tuple(found)

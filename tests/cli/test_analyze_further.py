@@ -138,7 +138,7 @@ def test_the_page_has_the_answers(run, two, tmp_path):
         ("--standards", "alexnet,resnet_500\n", "standard model"),
         ("--kinds", "v3,natural\n", "The new sets are: v2"),
         ("--frequencies", "selected,shown\n3,2\n", "0 ≤ selected ≤ shown"),
-        ("--frequencies", "selected,shown\n1,2\n", "fits 0 sets"),
+        ("--frequencies", "selected,shown\n1,2\n", "no set has that many items"),
         ("--frequencies", "a,b\n1,2\n", "no columns selected and shown"),
         ("--frequencies", "selected,shown\nx,2\n", "no count"),
     ],

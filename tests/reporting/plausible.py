@@ -9,6 +9,7 @@ from replicate.analysis.adjust import Judged, adjusted_gaps, gaps_by_votes
 from replicate.analysis.intervals import wilson
 from replicate.analysis.votes import heldout_difference
 from replicate.base.images import encode_png
+from replicate.reporting.balance import Balance, CovariateMean
 from replicate.reporting.by_votes import AdjustedSet
 from replicate.reporting.compare import compare
 from replicate.reporting.data import (
@@ -171,6 +172,16 @@ def _labelling(rng):
     )  # fmt: skip
 
 
+BALANCE = Balance(
+    (
+        CovariateMean("year", 2010.0, 2012.0, 2010.2, 4.0, 0.5, 0.05),
+        CovariateMean("size", 480.0, 520.0, 481.0, 100.0, 0.4, 0.01),
+    ),
+    -0.0104,
+    0.001,
+)
+
+
 def _frequencies(rng, seed):
     k0, n0 = _votes(rng, 1000, 4.5)
     found = [SetFrequencies("original", "original", k0, n0, n_without=12)]
@@ -180,7 +191,8 @@ def _frequencies(rng, seed):
         held = heldout_difference(
             rng.binomial(3, 0.9, 1000), [3] * 1000, rng.binomial(3, 0.86, 500), [3] * 500, seed
         )
-        found.append(SetFrequencies(name, "new", k, n, heldout=held))
+        balance = BALANCE if name == "matched" else None
+        found.append(SetFrequencies(name, "new", k, n, heldout=held, balance=balance))
     return tuple(found)
 
 

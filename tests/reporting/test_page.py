@@ -215,6 +215,8 @@ def test_tables_hold_the_numbers(written, data):
     }
     assert chosen == {"matched", "top"}
     assert "none_recommended" in by_votes[-1]["warnings"]
+    assert [row["covariate"] for row in tables["covariates"]] == ["year", "size"]
+    assert tables["covariates"][0]["difference_after"] == "0.05"
     workers = data.labelling.records
     assert [row["worker"] for row in tables["workers"]] == [row.worker for row in workers]
     assert {row["workers"] for row in tables["workers"]} == {"simulated"}

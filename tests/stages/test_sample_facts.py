@@ -11,9 +11,11 @@ from stages.voted import configure, make_voted_pool
 from support.frozen import forget_sets
 
 from replicate.base.errors import UsageError
+from replicate.base.files import read_json
 from replicate.base.randomness import uniform
 from replicate.sampling.quota import keyword_quotas
 from replicate.stages.common import Options, Tally
+from replicate.stages.freezing import freeze, manifest_path
 from replicate.stages.gather_facts import gather_facts
 from replicate.stages.sample import plan, sample
 from replicate.store.facts import facts_of_candidates, facts_of_original
@@ -144,6 +146,8 @@ def test_covariates_are_matched_and_the_set_says_how_well(pool: Pool) -> None:
     assert abs(year["difference_after"]) < 0.5 * year["difference_before"]
     assert year["original"] == pytest.approx(2009.5, abs=0.1)
     assert 0 < told["frequency_shift"]["se"] < 0.05
+    freeze(pool.study, "c")
+    assert read_json(manifest_path(pool.study, "c", 1))["covariates"] == told
     assert sample(_revising(pool, "c")).tally.notes == ["c-1 would hold the same images."]
 
 
