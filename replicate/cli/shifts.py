@@ -67,10 +67,11 @@ def list_shifts(as_json: bool) -> None:
               help="How many work at a time.")  # fmt: skip
 @json_option
 def corrupt(as_json: bool, **given: Any) -> None:
-    """Write corrupted copies of a folder, one folder a kind and severity, as ImageNet-C has them.
+    """Write corrupted copies of a folder, as ImageNet-C has.
 
-    Beside them a folder `clean`, cut and encoded alike: compare with that. Images are PNG, so that
-    no further encoding mixes in. What is there is not made again; ends with 3 if an image failed.
+    One folder a kind and severity; beside them a folder `clean`, cut and encoded alike: compare
+    with that. Images are PNG, so that no further encoding mixes in. What is there is not made
+    again; ends with 3 if an image failed.
     """
     from replicate.zoo.corrupted_sets import CLEAN, Shift, make_shift
     from replicate.zoo.corruptions import CORRUPTIONS, SEVERITIES
@@ -139,10 +140,11 @@ def corrupt(as_json: bool, **given: Any) -> None:
 @click.option("--download", is_flag=True, help="Fetch weights that are not on this machine.")
 @json_option
 def attack(as_json: bool, **given: Any) -> None:
-    """Score models on a sample of images that are changed against each of them, within a budget.
+    """Score models on images changed against them.
 
-    The sample as it is is scored as well: compare with that. Predictions are kept like those of
-    `score folder`. What is there is not made again; ends with 3 if a model failed.
+    Each image of a sample is changed within a budget. The sample as it is is scored as well:
+    compare with that. Predictions are kept like those of `score folder`. What is there is not made
+    again; ends with 3 if a model failed.
     """
     from replicate.cli.shift_attacks import attack_models
 
@@ -174,10 +176,11 @@ def attack(as_json: bool, **given: Any) -> None:
 @click.option("--output", required=True, type=_PATH, help="A table of scores for analyze: OUT.csv.")
 @json_option
 def frames(predictions: Path, table: Path, k: int, output: Path, as_json: bool) -> None:
-    """Judge predictions across time: right only if right on all frames around an anchor (pm-k).
+    """Judge predictions across time (pm-k).
 
-    PREDICTIONS is a folder of `score folder`, of all the frames. The table that is written has two
-    sets, the anchors and their pm-k, for: replicate analyze OUT.csv --original anchors.
+    Right is only what is right on all frames around an anchor. PREDICTIONS is a folder of `score
+    folder`, of all the frames. The table that is written has two sets, the anchors and their pm-k,
+    for: replicate analyze OUT.csv --original anchors.
     """
     from replicate.cli.shift_frames import judge
 
