@@ -21,7 +21,6 @@ from replicate.reporting.balance import Balance, balance_of
 from replicate.reporting.compare import compare
 from replicate.reporting.data import (
     FunnelStep,
-    Provenance,
     ReportData,
     Samples,
     SetFrequencies,
@@ -29,6 +28,7 @@ from replicate.reporting.data import (
 )
 from replicate.reporting.labelling import Labelling
 from replicate.reporting.page import is_current, write_report
+from replicate.reporting.provenance import Provenance
 from replicate.stages.common import Context, Tally, library_versions, stage
 from replicate.stages.frequencies import study_frequencies
 from replicate.stages.report_adjusted import adjusted_sets

@@ -13,14 +13,13 @@ from replicate.analysis.intervals import Interval
 from replicate.analysis.votes import HeldoutDifference, intraclass_correlation
 from replicate.base.randomness import uniform
 from replicate.reporting.data import (
-    BatchRow,
     FunnelStep,
-    RunRow,
     SampleImage,
     Samples,
     Strip,
 )
 from replicate.reporting.labelling import Labelling, RuleRow, WorkerRow
+from replicate.reporting.provenance import BatchRow, RunRow
 from replicate.stages.batches import batch_states
 from replicate.store.queries import Frequency, Member, gathered, pool
 from replicate.store.rules import outcome

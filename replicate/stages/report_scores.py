@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from replicate.base.errors import ItemError, MissingError
-from replicate.reporting.data import Exclusion, ModelInfo, ModelRow, ScoredSet, SetInfo
+from replicate.reporting.data import Exclusion, ModelInfo, ScoredSet, SetInfo
+from replicate.reporting.provenance import ModelRow
 from replicate.stages.score_sets import SetsToScore, SetToScore, zoo_of
 from replicate.store.tables import Model, Prediction
 from replicate.study import Study

@@ -15,9 +15,7 @@ from replicate.reporting.compare import compare
 from replicate.reporting.data import (
     FunnelStep,
     ModelInfo,
-    Provenance,
     ReportData,
-    RunRow,
     SampleImage,
     Samples,
     ScoredSet,
@@ -26,6 +24,7 @@ from replicate.reporting.data import (
     Strip,
 )
 from replicate.reporting.labelling import Labelling, RuleRow, WorkerRow
+from replicate.reporting.provenance import Provenance, RunRow
 
 FAMILIES = ("cnn", "linear", "mlp", "random-features", "vit")
 CLASSES = tuple(str(i) for i in range(10))
