@@ -16,9 +16,13 @@ from replicate.sources.digits import packed
 from replicate.stages.erasing import erase_returned
 from replicate.stages.gather import gather
 from replicate.stages.prepare import prepare
+from replicate.store.queries import prepared_ids, set_members
 from replicate.store.tables import PreparedImage
 from replicate.study import Study
 from replicate.web.pictures import Pictures
+from replicate.zoo.image_sets import StoredSet
+from replicate.zoo.prediction_files import read
+from replicate.zoo.scoring_job import Job, run_job
 
 
 def on_s3(text: str) -> str:
@@ -78,6 +82,25 @@ def test_the_check_of_the_database_finds_those_that_are_gone(study: Study):
     assert outcome.json()["problems"] == [f"images: the file {gone} is missing"]
     study.images.put(data)
     assert erase_returned(study) == 0
+
+
+def test_models_see_them(study: Study, tmp_path: Path):
+    with study.session() as session:
+        members = set_members(session, "original")
+        ids = prepared_ids(session, study.steps)
+    images = StoredSet(
+        "original",
+        tuple(member.image_id for member in members),
+        tuple(member.class_id for member in members),
+        tuple(str(i) for i in range(10)),
+        tuple(ids[member.image_id][0] for member in members),
+        study.prepared,
+    )
+    (outcome,) = run_job(Job(("py:support.digit_models:nearest",), images, tmp_path))
+    assert outcome.path is not None, outcome.message
+    found = read(outcome.path)
+    assert found.header["failed_images"] == {} and len(found.items) == 10
+    assert found.counts[0] == 10 and found.counts[1] >= 8
 
 
 def test_without_keys_the_command_says_what_to_do(study: Study):

