@@ -89,7 +89,8 @@ def uniforms(
             [sha256(start + "\x1f".join(row).encode()).digest() for row in zip(*texts, strict=True)]
         )
         words = np.frombuffer(digests, dtype=">u8").reshape(-1, 4)[:, 0]
-    found: Floats = (words >> np.uint64(8)).astype(np.float64) / float(1 << 56)
+    found: Floats = (words >> np.uint64(8)).astype(np.float64)
+    found /= float(1 << 56)
     return found
 
 

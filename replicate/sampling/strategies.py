@@ -205,7 +205,10 @@ def _matched(
     at, rank = first_of_cells(cells[open_rows], given * asked, keys, before[open_rows])
     filled = np.zeros(len(good), dtype=bool)
     filled[open_rows[at]] = rank >= own[cells[open_rows[at]]]
-    rows = np.sort(np.concatenate([open_rows[at], np.flatnonzero((whole & (own > 0))[cells])]))
+    whole &= own > 0
+    rows = np.sort(open_rows[at])
+    if whole.any():
+        rows = np.sort(np.concatenate([rows, np.flatnonzero(whole[cells])]))
     chosen = map(
         Chosen,
         good.class_id[rows].tolist(),
