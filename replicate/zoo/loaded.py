@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicate.base.digests import digest_value
 from replicate.base.errors import ItemError
+from replicate.zoo.machine import prepare_torch
 from replicate.zoo.views import View
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def loaded(description: Description, module: "nn.Module", half: bool = True) -> 
     """
     import torch
 
+    prepare_torch()
     module = module.eval()
     rows, columns = description.view.size
     try:

@@ -55,14 +55,15 @@ class PyScheme:
 
     def describe(self, rest: str, options: ModelOptions) -> Description:
         """See `Scheme.describe`."""
-        return self._made(rest, options)[0]
+        return self.made(rest, options)[0]
 
     def open(self, rest: str, options: ModelOptions) -> LoadedModel:
         """See `Scheme.open`."""
-        description, made = self._made(rest, options)
+        description, made = self.made(rest, options)
         return loaded(description, made.module)
 
-    def _made(self, rest: str, options: ModelOptions) -> tuple[Description, PythonModel]:
+    def made(self, rest: str, options: ModelOptions) -> tuple[Description, PythonModel]:
+        """What the function returns, and the description that it amounts to; it is not run."""
         made = call(rest, options)
         outputs = made.outputs
         return (

@@ -304,8 +304,8 @@ class Work:
             )
         path, key = self._write(model, parts[0].joined(parts[1:]), failed)
         self.memory.remember(model.unit, path, key)
-        now = self._identity(model.name)  # weights that were fetched are known by another name
-        if now.key != model.known.key:
+        if model.known.fetched:  # now they are known by another name
+            now = self._identity(model.name)
             self.memory.remember(self.memory.unit(model.name, now.key), path, key)
         shutil.rmtree(folder, ignore_errors=True)
         return Outcome(model.name, path, done=model.done)

@@ -7,9 +7,11 @@ from typing import Any
 from replicate.base.digests import digest_value, sha256_file
 from replicate.base.errors import ItemError, ReplicateError
 from replicate.base.files import read_json, write_json
-from replicate.zoo.loaded import Description
+from replicate.zoo.loaded import Description, module_digest
 from replicate.zoo.prediction_files import Key, intact, path_of
-from replicate.zoo.schemes import ModelOptions, describe, open_model, split
+from replicate.zoo.schemes import ModelOptions, describe, split
+
+_FETCHED = "fetched:"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Identity:
 
     description: Description
     weights: str
+
+    @property
+    def fetched(self) -> bool:
+        """Whether its weights were not on this machine when it was described."""
+        return self.weights.startswith(_FETCHED)
 
     @property
     def key(self) -> str:
@@ -42,13 +49,16 @@ def identity(name: str, options: ModelOptions, known: Path) -> Identity:
     Raises:
         ReplicateError: The model cannot be described.
     """
-    if split(name)[0] == "py":  # the function alone knows
-        made = open_model(name, options)
-        return Identity(made.description, made.weights_digest)
+    kind, rest = split(name)
+    if kind == "py":  # the function alone knows
+        from replicate.zoo.scheme_py import scheme
+
+        found, made = scheme.made(rest, options)
+        return Identity(found, module_digest(made.module))
     found = describe(name, options)
     path = Path(found.weights) if found.weights else None
     if path is None or not path.is_file():
-        return Identity(found, f"fetched:{found.weights}")
+        return Identity(found, f"{_FETCHED}{found.weights}")
     status = path.stat()
     note = known / digest_value([str(path), status.st_size, status.st_mtime_ns])
     try:

@@ -5,6 +5,7 @@ A pass holds the views of one shard of images: ``images × Σ height × width ×
 thread. Decoding and resizing leave Python's lock, so threads share the work.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -78,10 +79,8 @@ def cut_views(
     below.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".views-", dir=below))
     try:
-        arrays: dict[View, npt.NDArray[np.uint8]] = {
-            view: np.lib.format.open_memmap(
-                folder / f"{i}.npy", "w+", np.uint8, (len(places), *view.size, 3)
-            )
+        arrays = {
+            view: _array(folder / f"{i}.npy", (len(places), *view.size, 3))
             for i, view in enumerate(dict.fromkeys(views))
         }
         failed: dict[int, str] = {}
@@ -105,6 +104,19 @@ def cut_views(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return ViewCache(folder, arrays, dict(sorted(failed.items())))
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Memory on disk, all of it reserved: a full disk is an error here, not a bus error later.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    made: npt.NDArray[np.uint8] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):  # macOS lacks it
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return made
 
 
 def _cut_one(data: bytes, arrays: dict[View, npt.NDArray[np.uint8]], at: int) -> None:
