@@ -9,10 +9,12 @@ from scipy import stats
 
 from replicate.analysis.families import family_line
 from replicate.analysis.intervals import newcombe_gap
+from replicate.analysis.measures import macro_auc, macro_f1, measured
 from replicate.analysis.power import smallest_gap
 from replicate.analysis.ranks import inversions
-from replicate.analysis.replication import analyse
+from replicate.analysis.replication import analyse, draw
 from replicate.analysis.replication_data import Options
+from replicate.analysis.replication_pair import percentile
 from replicate.analysis.scores import from_items, mean_per_class
 from replicate.analysis.similarity import similarity
 
@@ -102,6 +104,36 @@ def _classes():
     return {name: count / (3 * RUNS) for name, count in hits.items()}
 
 
+def _scored(rng, n):
+    """Four classes, the rarest a tenth of the items, and probabilities of each."""
+    labels = rng.choice(4, n, p=[0.1, 0.2, 0.3, 0.4])
+    scores = rng.normal(size=(n, 4))
+    scores[np.arange(n), labels] += 1.2
+    return labels, np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def _measures():
+    """Macro-F1 and the area under the curve, which are no means over items."""
+    rng, hits = np.random.default_rng(7), {"macro-F1": 0, "area": 0}
+
+    def both(n):
+        labels, probs = _scored(rng, n)
+        made = {
+            "macro-F1": macro_f1(probs.argmax(axis=1), labels),
+            "area": macro_auc(probs, labels),
+        }
+        return labels, made
+
+    truth = {name: measure.value for name, measure in both(1_000_000)[1].items()}
+    for run in range(RUNS):
+        labels, made = both(400)
+        for name, measure in made.items():
+            scores = measured(name, {"m": measure}, labels, {})
+            drawn = draw(scores, Options(seed=run, resamples=RESAMPLES)).accuracy[:, 0]
+            hits[name] += percentile(drawn, 0.95).contains(truth[name])
+    return {name: count / RUNS for name, count in hits.items()}
+
+
 def _families():
     """Families that share their distance from the line."""
     rng, hits = np.random.default_rng(4), 0
@@ -114,7 +146,7 @@ def _families():
     return {"slope": hits / RUNS}
 
 
-@pytest.mark.parametrize("world", [_groups, _pairs, _classes, _families])
+@pytest.mark.parametrize("world", [_groups, _pairs, _classes, _measures, _families])
 def test_intervals_cover_what_was_planted(benchmark, world):
     shares = benchmark.pedantic(world, rounds=1)
     benchmark.extra_info.update(shares)
