@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from replicate.base.errors import MissingError
 from replicate.duplicates.calibrate import Calibration
 from replicate.duplicates.clusters import Drop, Keep, resolve
+from replicate.duplicates.listing import existing
 from replicate.pipeline.dedup import DedupConfig
 from replicate.stages.common import Context, Tally, stage
 from replicate.stages.dedup_pairs import CANDIDATES, Row, calibrations, compared, found_pairs
@@ -68,6 +69,8 @@ def dedup(context: Context) -> Tally:
     tally = Tally(done=len(todo.new), skipped=len(todo.candidates) - len(todo.new))
     if not todo.new:
         return tally
+    for place in config.hash_files:
+        next(existing([str(study.root / place)]))  # said before anything is hashed
     candidates = sorted({member.image_id for member in todo.candidates})
     images = compared(context, todo.references, candidates, todo.prepared)
     context.progress("confirming near-duplicates")

@@ -19,7 +19,6 @@ from replicate.duplicates.embedding import with_features
 from replicate.duplicates.evidence import Looks, Read, Scale
 from replicate.duplicates.hash_files import HashSet
 from replicate.duplicates.leaks import UNCONFIRMED, Leak, leaks
-from replicate.duplicates.listing import existing
 from replicate.duplicates.neighbours import Embedded
 from replicate.duplicates.proposing import propose
 from replicate.duplicates.sides import Side
@@ -220,7 +219,7 @@ def _from_hash_files(context: Context, candidates: Sequence[str]) -> list[Row]:
     cuts = _NO_DOUBT if config.confirm == "none" else Cuts(squared=config.threshold)
     rows: list[Row] = []
     for place in config.hash_files:
-        path = next(existing([str(study.root / place)]))
+        path = study.root / place
         side = _side(HashSet.read(path))
         looks = Looks(_either(read, frozenset(candidates), path.parent))
         found = [_row(leak, place, cuts) for leak in _leaks(context, side, raw, looks, cuts)]

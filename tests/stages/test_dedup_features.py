@@ -47,7 +47,7 @@ def _rows(seed: int, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize("by_id", [True, False])
 def test_what_features_find_goes_and_says_so(tmp_path: Path, by_id: bool) -> None:
-    study, ids = _study(tmp_path, features=("old.arrow", "new.arrow"))
+    study, ids = _study(tmp_path, features=("old.arrow", "new.arrow"), transforms=True)
     old, new = _rows(1, 9), _rows(2, 7)
     new[0] = 2 * old[3] + 0.01
     _write(study, "old.arrow", [f"{place}.jpg" for place in range(9)], old)
@@ -59,6 +59,7 @@ def test_what_features_find_goes_and_says_so(tmp_path: Path, by_id: bool) -> Non
     assert decisions[ids[0]].reason == "duplicate_of_reference"
     pair = pairs[ids[0]]
     assert (pair.found_by, pair.verdict, pair.reference_set) == ("features", "sure", "original")
+    assert pair.transform == "none"  # no flip or turn makes a rotated image lie on its original
     assert pair.similarity > 0.99 and pair.distance > 10 and pair.ssim < 0.9
     assert decisions[ids[0]].because_of == pair.reference_id
     assert all(decisions[image].keep for image in ids[1:])

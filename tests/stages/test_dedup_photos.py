@@ -8,7 +8,7 @@ from sqlalchemy import select
 from stages.photo_study import context_of, jpeg, photo_study
 from support.photos import photo_tiles
 
-from replicate.base.errors import UsageError
+from replicate.base.errors import MissingError, UsageError
 from replicate.duplicates.hash_many import Recipe, hash_paths
 from replicate.stages.dedup import dedup
 from replicate.stages.review_status import status
@@ -116,6 +116,9 @@ def test_hashes_made_otherwise_are_refused(tmp_path: Path) -> None:
     made = hash_paths([], Recipe("phash-fast"))
     made.write(study.root / "seen.npz")
     with pytest.raises(UsageError, match="different ways"):
+        dedup(context_of(study))
+    (study.root / "seen.npz").unlink()
+    with pytest.raises(MissingError, match=r"seen\.npz"):
         dedup(context_of(study))
 
 
