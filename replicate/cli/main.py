@@ -180,7 +180,7 @@ def _emit_error(message: str, hint: str, code: int, details: dict[str, Any] | No
 _PLACES = {
     errno.ENOENT: "There is no {path}.",
     errno.ENOTDIR: "{path} cannot be there: a part of this path is a file, not a folder.",
-    errno.EEXIST: "{path} is there already, and not what is needed there.",
+    errno.EEXIST: "{path} is there already, and is not the kind of file or folder that is needed.",
     errno.EISDIR: "{path} is a folder, not a file.",
     errno.ENAMETOOLONG: "The name {path} is too long for this file system.",
     errno.EACCES: "There is no permission to read or write {path}.",

@@ -104,7 +104,7 @@ def table(
     class of the pool.
     """
     from replicate.base.tables import read_table, write_table
-    from replicate.crowd.frequency import check_table
+    from replicate.crowd.frequency import Checked, check_table
     from replicate.sampling.request import Request
     from replicate.sampling.tables import draw_from_tables
 
@@ -130,7 +130,12 @@ def table(
     )
     frames = read_table(original), read_table(pool)
     words = None if keywords is None else _keywords(frames, (original.name, pool.name))
-    old, fresh = check_table(frames[0]), check_table(frames[1])
+    fresh = check_table(frames[1])
+    if words is not None and not {"shown", "vote", "value", "selected"} & {*frames[0].columns}:
+        # Quotas need the original's keywords alone; CIFAR-10 has no votes.
+        old = Checked(fresh.counts.iloc[:0], None, ())
+    else:
+        old = check_table(frames[0])
     candidates = _frequencies(fresh)
     if plan:
         _show_plan(request, candidates, _frequencies(old), holdout_votes, words, as_json)
@@ -148,6 +153,7 @@ def table(
     value = {
         "n": len(drawn.chosen),
         "per_class": drawn.per_class,
+        "filled": sum(item.filled for item in drawn.chosen),
         "digest": drawn.digest,
         "heldout": None if drawn.heldout is None else drawn.heldout.as_dict(),
         "covariates": [item.as_dict() for item in drawn.balance],
@@ -211,6 +217,8 @@ def _text(drawn: "Drawn", output: Path) -> str:
         f"{len(drawn.chosen)} images of {len(drawn.per_class)} classes in {output}",
         f"digest {drawn.digest}",
     ]
+    if filled := sum(item.filled for item in drawn.chosen):
+        lines.append(f"{filled} of them stand in for images that are missing (column filled)")
     if drawn.shift is not None:
         lines.append(
             f"Matching covariates would have moved the mean true frequency by "
@@ -224,8 +232,8 @@ def _text(drawn: "Drawn", output: Path) -> str:
             f"(standard error {drawn.heldout.se:.4f})"
         )
     lines += [
-        f"{item.name}: original {item.original:.4g}, new {item.after:.4g}; by frequencies alone "
-        f"it would be {item.before:.4g} (standard deviation {item.sd:.4g})"
+        f"{item.name}: original {item.original:.6g}, new {item.after:.6g}; by frequencies alone "
+        f"it would be {item.before:.6g} (standard deviation {item.sd:.4g})"
         for item in drawn.balance
     ]
     return "\n".join(lines)

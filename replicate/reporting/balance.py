@@ -61,7 +61,7 @@ def balance_of(match: Mapping[str, Any]) -> Balance | None:
 def balance_words(balance: Balance) -> list[str]:
     """A set's covariates in sentences, for cards and data sheets."""
     found = [
-        f"Mean {each.name}: original {each.original:.4g}, this set {each.after:.4g} "
+        f"Mean {each.name}: original {each.original:.6g}, this set {each.after:.6g} "
         f"({each.difference_after:+.2f} standard deviations; {each.difference_before:+.2f} if by "
         "frequencies alone)."
         for each in balance.means

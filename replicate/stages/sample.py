@@ -70,7 +70,14 @@ def sample(context: Context) -> Tally:
             continue
         _store(context, block, drawing, found, origin)
         tally.done += 1
-        tally.details[block.name] = {"n": len(found.chosen), "not_eligible": dict(found.reasons)}
+        filled = sum(item.filled for item in found.chosen)
+        tally.details[block.name] = {
+            "n": len(found.chosen),
+            "filled": filled,
+            "not_eligible": dict(found.reasons),
+        }
+        if filled:
+            tally.notes.append(f"{block.name}: {filled} images stand in for missing ones.")
     write_missing_manifests(study)
     if infeasible:
         raise _first_of(infeasible)

@@ -143,3 +143,26 @@ def test_quotas_by_keyword(tmp_path: Path) -> None:
     assert all(int(row["image_id"][1:]) % 5 for row in rows)
     assert _command(tmp_path, "quota").code == 2
     assert _command(tmp_path, "top", "--keywords", "2").code == 2
+
+
+def test_quotas_are_planned_filled_and_one_in_thirty(run, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    words = ["tabby"] * 60 + ["tomcat"] * 31 + ["kitty"] * 14
+    old.write_text(
+        "image_id,class_id,keyword\n" + "".join(f"o{i},cat,{w}\n" for i, w in enumerate(words))
+    )
+    rows = "".join(f"p{i},cat,2,2,{'kitty' if i else 'tabby'}\n" for i in range(9))
+    new.write_text("image_id,class_id,shown,selected,keyword\n" + rows)
+    words = ["sample", "table", "--original", old, "--pool", new, "--strategy", "quota"]
+    words += ["--keywords", "3", "--per-class", "0", "--seed", "1", "--min-votes", "2"]
+    code, plan, _ = run(*words, "--plan")
+    wanted = [(row["stratum"], row["wanted"], row["missing"]) for row in plan["strata"]]
+    assert code == 0 and wanted == [("tabby", 2, 1), ("tomcat", 2, 2)]
+    code, refused, _ = run(*words, "--output", tmp_path / "set.csv")
+    assert code == 4 and [row["missing"] for row in refused["lacking"]] == [1, 2]
+    code, found, _ = run(*words, "--fill", "--output", tmp_path / "set.csv")
+    assert (code, found["n"], found["filled"]) == (0, 4, 3)
+    with (tmp_path / "set.csv").open() as handle:
+        drawn = {(row["stratum"], row["filled"]) for row in csv.DictReader(handle)}
+    assert drawn == {("tabby", "False"), ("tabby", "True"), ("tomcat", "True")}
+    assert run(*[w if w != "quota" else "top" for w in words], "--plan")[0] == 2

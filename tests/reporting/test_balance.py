@@ -20,7 +20,7 @@ def test_a_sets_record_becomes_sentences() -> None:
     found = balance_of(MATCH)
     assert found == Balance((CovariateMean(**MEAN),), -0.01, 0.002)
     said = " ".join(balance_words(found))
-    assert "original 2010, this set 2010 (+0.05 standard deviations; +0.50 if" in said
+    assert "original 2010, this set 2010.2 (+0.05 standard deviations; +0.50 if" in said
     assert "by -0.0100 (standard error 0.0020)" in said
 
 
