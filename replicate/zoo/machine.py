@@ -2,7 +2,9 @@
 
 import ctypes
 import os
+import sys
 from functools import cache
+from pathlib import Path
 
 from replicate.base.resources import usable_cores
 
@@ -47,10 +49,25 @@ def _keep_memory() -> bool:
     return all(library.mallopt(what, _LARGEST) == 1 for what in (_MMAP_THRESHOLD, _TRIM_THRESHOLD))
 
 
-def give_back_memory() -> None:
-    """Give the system back what is free: when a model is done, for the next has other sizes."""
-    if (library := _library()) is not None:
+def give_back_memory(above: int = 2 << 30) -> None:
+    """Give the system back what is free: when a model is done, for the next has other sizes.
+
+    Args:
+        above: Only where the process holds more bytes than this, for to clear pages anew costs as
+            much as a few hundred images of a small network.
+    """
+    library = _library()
+    if library is not None and _held() > above:
         library.malloc_trim(0)
+
+
+def _held() -> int:
+    """Bytes of memory that this process holds."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:  # no /proc here
+        return sys.maxsize
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @cache

@@ -23,7 +23,9 @@ def test_pages_are_cleared_once_and_given_back_at_the_end():
     assert torch.get_num_threads() == machine.usable_threads() >= 1
     _faults(20)  # until blocks have found their places
     assert _faults(10) < 5_000  # ten times 10,000 pages of 4 KiB otherwise
-    machine.give_back_memory()
+    machine.give_back_memory(1 << 40)
+    assert _faults(1) < 5_000
+    machine.give_back_memory(0)
     assert _faults(1) > 5_000
 
 
