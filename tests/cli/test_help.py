@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,7 +17,6 @@ from support import tiny_models
 from support.command import environment, replicate
 from support.photo_folder import photo_folder
 from support.photos import photo_tiles
-from support.warm_command import WarmCommand
 
 from replicate.base.randomness import stream
 from replicate.cli.main import COMMANDS, cli
@@ -146,25 +144,6 @@ def folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCommand]:
-    """Examples in processes of their own, forked from one that has imported much."""
-    with WarmCommand(tmp_path_factory.mktemp("warm")) as command:
-        yield command
-
-
-@pytest.mark.parametrize(
-    "words",
-    [("--help",), ("gahter",), ("status", "--json"), ("status", "--jsno"), ("freq", "none.csv"),
-     ("power", "--accuracy", "93", "--images", "2021", "--original", "10000")],
-    ids=" ".join,
-)  # fmt: skip
-def test_a_forked_command_ends_as_one_that_starts_from_nothing(
-    words: tuple[str, ...], tmp_path: Path, warm: WarmCommand
-) -> None:
-    assert warm(*words, cwd=tmp_path) == replicate(*words, cwd=tmp_path)
-
-
 def write_photos(folder: Path) -> None:
     """What the examples of `duplicates` read: a folder train, and test, which leaks into it."""
     for place, tile in enumerate(photo_tiles()[:24]):
@@ -211,14 +190,14 @@ def write_predictions(folder: Path) -> None:
     [pair for pair in EXAMPLES if pair[0] not in SERVERS],
     ids=[example for name, example in EXAMPLES if name not in SERVERS],
 )
-def test_examples_run(name: str, example: str, folder: Path, warm: WarmCommand) -> None:
+def test_examples_run(name: str, example: str, folder: Path) -> None:
     words = shlex.split(example)[1:]
     if name == "init":
         shutil.rmtree(folder / "my-study", ignore_errors=True)
     if "my-study" in example and name == "verify":
         shutil.rmtree(folder / "my-study", ignore_errors=True)
         shutil.copytree(folder / "replicate-demo", folder / "my-study")
-    outcome = warm(*words, cwd=folder)
+    outcome = replicate(*words, cwd=folder)
     assert outcome.code in OTHER_CODES.get(example, {0}), (outcome.out, outcome.err)
     if "--json" in words:
         outcome.json()
