@@ -131,17 +131,30 @@ def split_votes(votes: Ballots, k: int, seed: int) -> tuple[Frequencies, Frequen
     shown, selected = _tally(votes.item, votes.yes, n)
     if not k:
         return seen.with_counts(selected, shown), seen
+    first = set_aside(votes, k, seed)
+    kept_shown, kept = _tally(votes.item[first], votes.yes[first], n)
+    return seen.with_counts(selected - kept, shown - kept_shown), seen.with_counts(kept, kept_shown)
+
+
+def set_aside(votes: Ballots, k: int, seed: int) -> Counts:
+    """Which votes `split_votes` sets aside: their places among all, by (image, class).
+
+    >>> votes = ballots(("a", "0", f"w{i}", True) for i in range(5))
+    >>> len(set_aside(votes, 2, seed=1)), len(set_aside(votes, 0, seed=1))
+    (2, 0)
+    """
+    seen = votes.seen
     keys = uniforms(
         seed,
         ("holdout",),
         (seen.image_id, seen.class_id, votes.workers),
         (votes.item, votes.item, votes.worker),
     )
+    shown = np.bincount(votes.item, minlength=len(seen))
     order = np.lexsort((votes.yes, votes.worker, keys, votes.item))
     begin = np.cumsum(shown) - shown
-    first = order[np.arange(len(order)) - np.repeat(begin, shown) < k]
-    kept_shown, kept = _tally(votes.item[first], votes.yes[first], n)
-    return seen.with_counts(selected - kept, shown - kept_shown), seen.with_counts(kept, kept_shown)
+    first: Counts = order[np.arange(len(order)) - np.repeat(begin, shown) < k]
+    return first
 
 
 def _tally(item: Counts, yes: npt.NDArray[np.bool_], n: int) -> tuple[Counts, Counts]:

@@ -1,18 +1,21 @@
 """The gap at equal selection frequencies, of each new set of a study whose votes allow it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from replicate.analysis.adjust import Judged, adjusted_gaps, gaps_by_votes
 from replicate.analysis.adjust_estimators import ESTIMATORS, RECOMMENDED
+from replicate.analysis.adjust_workers import SingleVotes
 from replicate.base.errors import UsageError
 from replicate.reporting.by_votes import AdjustedSet
 from replicate.reporting.data import ScoredSet
-from replicate.sampling.holdout import Ballots, ballots, split_votes
+from replicate.sampling.holdout import Ballots, ballots, set_aside
 from replicate.stages.score_sets import ORIGINAL, SetsToScore, SetToScore
-from replicate.store.queries import Member, counted_votes
+from replicate.store.queries import counted_votes
 from replicate.study import Study
 
 _FEWEST = 2  # votes without which an image says nothing of its true frequency
@@ -20,7 +23,7 @@ _FIT_FOR = 0.95  # of a side's images have as many votes as all that are used
 _RESAMPLES = 500
 _SHOWN = ("naive", "jackknife", RECOMMENDED)
 _UNSELECTED = ("uniform", "quota")  # strategies that do not look at what votes say
-Counts = Mapping[Member, tuple[int, int]]
+Counts = npt.NDArray[np.int64]
 
 
 def adjusted_sets(
@@ -45,7 +48,7 @@ def adjusted_sets(
     right = {item.info.name: item for item in scored}
     blocks = {block.name: block for block in study.pipeline.sample}
     votes: Ballots | None = None
-    split: dict[int, Counts] = {}
+    split: dict[int, _Part] = {}
     found = []
     for each in sets.sets:
         block = blocks.get(each.name)
@@ -68,7 +71,7 @@ def adjusted_sets(
         kept = 0 if unselected else block.holdout_votes
         for k in {0, kept}:
             if k not in split:
-                split[k] = _counts(votes, k, study.seed)
+                split[k] = _Part.of(votes, set_aside(votes, k, study.seed) if k else None)
         reference = sets.original_of(each.name)
         old = parts.get(each.name, right[ORIGINAL])
         sides = (reference, old, split[0]), (each, right[each.name], split[kept])
@@ -76,19 +79,54 @@ def adjusted_sets(
     return tuple(found)
 
 
-def _counts(votes: Ballots, kept: int, seed: int) -> Counts:
-    """Selected and shown of each (image, class): of the votes kept out, or of all if none are."""
-    matched, aside = split_votes(votes, kept, seed)
-    table = aside if kept else matched
-    pairs = zip(table.image_id.tolist(), table.class_id.tolist(), strict=True)
-    counts = zip(table.selected.tolist(), table.shown.tolist(), strict=True)
-    return {Member(*pair): count for pair, count in zip(pairs, counts, strict=True)}
+@dataclass(frozen=True)
+class _Part:
+    """Some of a study's votes: those kept out of a drawing, or all.
+
+    Attributes:
+        rows: The place of each (image, class) in what follows.
+        item: The (image, class) of each vote, ascending, shape (votes,).
+        worker: Who gave it, likewise.
+        yes: Whether the worker selected the image, likewise.
+        shown: Votes of each (image, class), shape (n,).
+    """
+
+    rows: Mapping[tuple[str, str], int]
+    item: Counts
+    worker: Counts
+    yes: npt.NDArray[np.bool_]
+    shown: Counts
+
+    @classmethod
+    def of(cls, votes: Ballots, places: Counts | None) -> "_Part":
+        """The votes at these places; all of them if nothing is said."""
+        if places is None:
+            places = np.arange(len(votes.item))
+        places = places[np.argsort(votes.item[places], kind="stable")]
+        item = votes.item[places]
+        pairs = zip(votes.seen.image_id.tolist(), votes.seen.class_id.tolist(), strict=True)
+        return cls(
+            {pair: row for row, pair in enumerate(pairs)},
+            item,
+            votes.worker[places],
+            votes.yes[places],
+            np.bincount(item, minlength=len(votes.seen)),
+        )
+
+    def of_images(self, rows: Counts) -> SingleVotes:
+        """The votes on some images, which are counted from 0 in this order."""
+        shown = self.shown[rows]
+        begin = (np.cumsum(self.shown) - self.shown)[rows]
+        image = np.repeat(np.arange(len(rows)), shown)
+        within = np.arange(len(image)) - (np.cumsum(shown) - shown)[image]
+        at = begin[image] + within
+        return SingleVotes(image, self.worker[at], self.yes[at])
 
 
 def _adjusted(
     study: Study,
     name: str,
-    sides: tuple[tuple[SetToScore, ScoredSet, Counts], ...],
+    sides: tuple[tuple[SetToScore, ScoredSet, _Part], ...],
     *,
     heldout: bool,
 ) -> AdjustedSet:
@@ -99,30 +137,33 @@ def _adjusted(
         old, new = (_judged(*side, shared) for side in sides)
         fewest = min(_most(old), _most(new))
         old, new = _at_least(old, fewest), _at_least(new, fewest)
+        at = gaps_by_votes(old, new, *names, level=level)
+        if not _several_workers(old, new):  # one says nothing of how they differ
+            old, new = replace(old, votes=None), replace(new, votes=None)
         gaps = adjusted_gaps(
             old, new, *names, resamples=_RESAMPLES, level=level,
             estimators={key: ESTIMATORS[key] for key in _SHOWN},
         )  # fmt: skip
-        at = gaps_by_votes(old, new, *names, level=level)
     except UsageError as error:
         return AdjustedSet(name, heldout, reason=error.message.rstrip("."))
     return AdjustedSet(name, heldout, len(old.shown), len(new.shown), gaps, at)
 
 
-def _judged(each: SetToScore, scored: ScoredSet, counts: Counts, shared: set[str]) -> Judged:
+def _judged(each: SetToScore, scored: ScoredSet, part: _Part, shared: set[str]) -> Judged:
     """The images of a set with votes, and the mean over the models that both sets have."""
     models = [place for place, model in enumerate(scored.models) if model in shared]
-    votes = np.array([counts.get(member, (0, 0)) for member in each.members], dtype=np.int64)
-    votes = votes.reshape(-1, 2)
-    use = votes[:, 1] >= _FEWEST
+    pairs = [(member.image_id, member.class_id) for member in each.members]
+    rows = np.array([part.rows.get(pair, -1) for pair in pairs], dtype=np.int64)
+    classes = np.unique(np.array(scored.classes), return_inverse=True)[1]
+    use = (rows >= 0) & (part.shown[rows] >= _FEWEST)
     if use.sum() < 2:
         raise UsageError(f"Fewer than two images of {each.name} have {_FEWEST} votes.")
-    classes = np.unique(np.array(scored.classes), return_inverse=True)[1]
+    votes = part.of_images(rows[use])
     return Judged(
-        votes[use, 0],
-        votes[use, 1],
+        *votes.counts(int(use.sum())),
         scored.correct[use][:, models].mean(axis=1),
         classes[use].astype(np.int64),
+        votes,
     )
 
 
@@ -133,10 +174,20 @@ def _most(images: Judged) -> int:
 
 def _at_least(images: Judged, votes: int) -> Judged:
     use = images.shown >= votes
-    stratum = images.stratum
+    stratum, single = images.stratum, images.votes
+    if single is not None:
+        kept = use[single.image]
+        place = np.cumsum(use) - 1
+        single = SingleVotes(place[single.image[kept]], single.worker[kept], single.yes[kept])
     return Judged(
         images.selected[use],
         images.shown[use],
         images.correct[use],
         None if stratum is None else stratum[use],
+        single,
     )
+
+
+def _several_workers(*sides: Judged) -> bool:
+    votes = [side.votes.worker for side in sides if side.votes is not None]
+    return len(np.unique(np.concatenate(votes))) > 1

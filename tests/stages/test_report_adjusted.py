@@ -63,6 +63,7 @@ def test_only_votes_that_chose_no_image_are_used(world):
         assert item.n_original == item.n_new == SIZE - 10  # one vote says nothing
         assert set(item.gaps.estimators) == {"naive", "jackknife", "mixture"}
         assert item.gaps.estimators["mixture"].interval.contains(0.0)
+        assert item.gaps.workers == VOTES
     assert refused.gaps is None and "holdout_votes = 2 or more" in refused.reason
     # The naive gap of the held-out votes, made again from the votes that the drawing set aside.
     aside = split_votes(ballots(iter(rows)), 3, study.seed)[1]
@@ -84,3 +85,29 @@ def test_sets_without_votes_or_scores_are_passed_over(world, monkeypatch):
     assert "Fewer than two images of original have 2 votes" in found[0].reason
     monkeypatch.setattr(report_adjusted, "counted_votes", lambda _: iter([]))
     assert adjusted_sets(None, study, sets, scored, {}) == ()
+
+
+def test_intervals_are_over_workers_where_there_are_several(world, monkeypatch):
+    study, sets, scored, rows = world
+    plain = adjusted_sets(None, study, sets, scored, {})[1].gaps
+    # The same counts: those who are stern with the original are mild with the new sets. (What
+    # workers do to both alike cancels.)
+    by_image = {}
+    for image, class_id, _, yes in rows:
+        by_image.setdefault((image, class_id), []).append(yes)
+    apart = [
+        (*pair, f"w{w}", yes)
+        for pair, votes in by_image.items()
+        for w, yes in enumerate(sorted(votes, reverse=pair[0].startswith("original")))
+    ]
+    monkeypatch.setattr(report_adjusted, "counted_votes", lambda _: iter(apart))
+    found = adjusted_sets(None, study, sets, scored, {})[1].gaps
+    for name in plain.estimators:
+        assert found.estimators[name].gap == pytest.approx(plain.estimators[name].gap)
+        assert found.estimators[name].worker_sd > plain.estimators[name].worker_sd
+    assert found.raw == plain.raw
+    one = [(image, class_id, "w", yes) for image, class_id, _, yes in rows]
+    monkeypatch.setattr(report_adjusted, "counted_votes", lambda _: iter(one))
+    alone = adjusted_sets(None, study, sets, scored, {})[1].gaps
+    assert alone.workers is None
+    assert alone.estimators["naive"].worker_sd == 0.0
