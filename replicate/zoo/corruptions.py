@@ -36,8 +36,8 @@ def corrupt(pixels: Pixels, kind: str, severity: int, random: np.random.Generato
         The same shape.
 
     >>> grey = np.full((32, 32, 3), 128, np.uint8)
-    >>> corrupt(grey, "contrast", 5, np.random.default_rng(0)).max()
-    np.uint8(128)
+    >>> int(corrupt(grey, "brightness", 5, np.random.default_rng(0)).min())
+    255
     """
     found = np.asarray(CORRUPTIONS[kind](pixels, severity - 1, random))
     return found if found.dtype == np.uint8 else (np.clip(found, 0, 1) * 255).astype(np.uint8)
