@@ -199,7 +199,7 @@ def _score_all(
     from replicate.cli.score_controls import control_jobs, control_text, control_value
     from replicate.cli.score_progress import told
     from replicate.zoo.leases import LIFETIME
-    from replicate.zoo.scoring_job import run_job
+    from replicate.zoo.scoring_work import run_job
 
     def run(job: "Job") -> "list[Outcome]":
         with told(every) as tell:

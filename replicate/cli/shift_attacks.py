@@ -68,7 +68,8 @@ def _one(
     from replicate.zoo.output_maps import output_map
     from replicate.zoo.schemes import open_model
     from replicate.zoo.scoring import Arithmetic
-    from replicate.zoo.scoring_job import Job, run_job
+    from replicate.zoo.scoring_job import Job
+    from replicate.zoo.scoring_work import run_job
 
     options = options_of(download=given["download"])
     model = open_model(name, options)

@@ -14,7 +14,8 @@ from replicate.zoo.controls import Changed
 from replicate.zoo.image_sets import Images, StoredSet
 from replicate.zoo.scheme_predictions import is_published
 from replicate.zoo.schemes import expand_names
-from replicate.zoo.scoring_job import Job, Outcome, run_job
+from replicate.zoo.scoring_job import Job, Outcome
+from replicate.zoo.scoring_work import run_job
 
 
 def job_of(study: Study, target: SetToScore, way: Way, *, retry: bool = False) -> Job:

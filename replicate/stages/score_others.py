@@ -29,7 +29,8 @@ from replicate.stages.score_store import (
 from replicate.store.tables import Model, Prediction
 from replicate.zoo.doubts import doubt
 from replicate.zoo.prediction_files import PredictionFile, read
-from replicate.zoo.scoring_job import Job, Outcome, run_job
+from replicate.zoo.scoring_job import Job, Outcome
+from replicate.zoo.scoring_work import run_job
 
 NOT_HERE = "not_here"
 _POLL = 1.0  # seconds between looks at what other workers have done

@@ -16,7 +16,8 @@ from replicate.base.resources import usable_cores
 from replicate.zoo.controls import Changed
 from replicate.zoo.image_sets import ImageSet
 from replicate.zoo.leases import LIFETIME
-from replicate.zoo.scoring_job import Facts, Job, Model, Work
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import Facts, Model, Work
 
 HOLD = 2 << 30  # bytes of models that an actor keeps loaded
 _TRIES = 3  # actors that may be lost over one unit

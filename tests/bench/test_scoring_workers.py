@@ -17,7 +17,8 @@ from support.photo_folder import photo_folder
 
 from replicate.base.executors import ray_session
 from replicate.zoo.image_sets import folder_set
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 
 MODEL = "py:support.heavy_model:build"
 N = 120

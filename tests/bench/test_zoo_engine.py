@@ -23,7 +23,8 @@ from support.photos import imagenet_photos
 from support.zoo_ways import ARCHES
 
 from replicate.zoo.image_sets import folder_set
-from replicate.zoo.scoring_job import Job, Outcome, run_job
+from replicate.zoo.scoring_job import Job, Outcome
+from replicate.zoo.scoring_work import run_job
 
 N = 500
 ROUNDS = 2

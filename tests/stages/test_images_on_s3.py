@@ -22,7 +22,8 @@ from replicate.study import Study
 from replicate.web.pictures import Pictures
 from replicate.zoo.image_sets import StoredSet
 from replicate.zoo.prediction_files import read
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 
 
 def on_s3(text: str) -> str:

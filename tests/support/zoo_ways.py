@@ -97,7 +97,8 @@ def engine(folder: Path, output: Path) -> tuple[float, Best]:
         import_module(module)
     from replicate.zoo.image_sets import folder_set
     from replicate.zoo.prediction_files import read
-    from replicate.zoo.scoring_job import Job, run_job
+    from replicate.zoo.scoring_job import Job
+    from replicate.zoo.scoring_work import run_job
     from replicate.zoo.views import View, cut
 
     images = folder_set(folder, "set")

@@ -12,7 +12,8 @@ from replicate.zoo.image_sets import folder_set
 from replicate.zoo.output_maps import output_map
 from replicate.zoo.prediction_files import read
 from replicate.zoo.schemes import open_model
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 
 TINY = "py:support.tiny_models:build?seed=1"
 

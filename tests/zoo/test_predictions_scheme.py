@@ -12,7 +12,8 @@ from replicate.zoo.image_sets import folder_set
 from replicate.zoo.prediction_files import read
 from replicate.zoo.scheme_predictions import files_of
 from replicate.zoo.schemes import expand_names, open_model
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 
 N, CLASSES = 120, 4
 MODELS = {"alexnet": 0.6, "resnet_50": 0.7, "vgg16": 0.8, "vit-b": 0.9}

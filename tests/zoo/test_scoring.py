@@ -18,7 +18,8 @@ from replicate.zoo.pixels import reference_rgb
 from replicate.zoo.prediction_files import read
 from replicate.zoo.schemes import open_model
 from replicate.zoo.scoring import Arithmetic
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 from replicate.zoo.tensors import standardised
 from replicate.zoo.views import cut
 

@@ -13,7 +13,8 @@ import pytest
 from support.photo_folder import photo_folder
 
 from replicate.zoo.image_sets import folder_set
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 from replicate.zoo.view_cache import cut_views
 from replicate.zoo.views import View
 

@@ -5,7 +5,8 @@ import pytest
 from support.photo_folder import photo_folder
 
 from replicate.zoo.image_sets import folder_set
-from replicate.zoo.scoring_job import Job, run_job
+from replicate.zoo.scoring_job import Job
+from replicate.zoo.scoring_work import run_job
 
 TINY = "py:support.tiny_models:"
 MODELS = (f"{TINY}build?seed=1", f"{TINY}breaking", f"{TINY}build?seed=2&size=20")

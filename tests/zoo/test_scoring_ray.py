@@ -14,8 +14,9 @@ from replicate.zoo import scoring_ray
 from replicate.zoo.image_sets import folder_set
 from replicate.zoo.prediction_files import read
 from replicate.zoo.scoring import Arithmetic
-from replicate.zoo.scoring_job import Job, Work, run_job
+from replicate.zoo.scoring_job import Job
 from replicate.zoo.scoring_ray import Scorer
+from replicate.zoo.scoring_work import Work, run_job
 
 TINY = "py:support.tiny_models:"
 MODELS = (
