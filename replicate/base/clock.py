@@ -1,6 +1,6 @@
 """The time, from a clock that tests can set. All times are UTC with a time zone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -18,22 +18,3 @@ class SystemClock:
     def now(self) -> datetime:
         """The present moment, in UTC."""
         return datetime.now(UTC)
-
-
-class ManualClock:
-    """A clock that stands still until it is moved; for tests and sandboxes.
-
-    Args:
-        start: The first moment, with a time zone.
-    """
-
-    def __init__(self, start: datetime) -> None:
-        self._now = start.astimezone(UTC)
-
-    def now(self) -> datetime:
-        """The moment that the clock was last set to."""
-        return self._now
-
-    def advance(self, delta: timedelta) -> None:
-        """Move the clock forward."""
-        self._now += delta

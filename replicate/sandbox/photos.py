@@ -150,12 +150,6 @@ def make_photos(out_dir: Path, seed: int, n_photos: int, per_class: int | None =
     _write_table(out_dir / "truth.csv", TruthRow, truths)
 
 
-def read_truth(folder: Path) -> list[TruthRow]:
-    """The rows of a folder's ``truth.csv``."""
-    with (folder / "truth.csv").open(newline="", encoding="utf-8") as handle:
-        return [TruthRow(**row) for row in csv.DictReader(handle)]
-
-
 def _write_table(path: Path, kind: type[Any], table: list[Any]) -> None:
     with path.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, [item.name for item in fields(kind)], lineterminator="\n")

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.clocks import ManualClock
 from support.crowd import Running, client, hit_values, running
-
-from replicate.base.clock import ManualClock
 
 from .calls import person, refused
 from .test_api_qualifications import ask, make

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests
+from support.clocks import ManualClock
 from support.crowd import Person, Running, client, hit_values, running
 
-from replicate.base.clock import ManualClock
 from replicate.crowdserver.answer_key import read_answer_key
 from replicate.crowdserver.errors import ApiError
 from replicate.crowdserver.question_form import read_form

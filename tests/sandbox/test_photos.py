@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.planted import read_truth
 
 from replicate.base.errors import ItemError, UsageError
 from replicate.base.images import decode, grey
 from replicate.sandbox.photo_texts import WORDS
-from replicate.sandbox.photos import SHARES, ensure_photos, make_photos, read_truth
+from replicate.sandbox.photos import SHARES, ensure_photos, make_photos
 from replicate.sources.digits import grey_to_counts, packed, rows
 from replicate.sources.prepare import prepare
 

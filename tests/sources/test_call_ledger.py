@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.clocks import ManualClock
 
-from replicate.base.clock import ManualClock
 from replicate.sources.call_ledger import HOUR, MemoryLedger, RateLimit
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.clocks import ManualClock
 from support.flickr import local_flickr, many_photos, write_table
 
-from replicate.base.clock import ManualClock
 from replicate.base.errors import MissingError, SourceError, UsageError
 from replicate.sandbox.faults import FaultPlan
 from replicate.sandbox.flickr import SANDBOX_KEY, SANDBOX_SECRET

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
+from support.planted import read_truth
 
 from replicate.base.errors import ItemError
 from replicate.base.images import decode
-from replicate.sandbox.photos import TruthRow, ensure_photos, read_truth
+from replicate.sandbox.photos import TruthRow, ensure_photos
 from replicate.sources.digits import load_digits
 from replicate.sources.prepare import prepare
 from replicate.stages.common import Context

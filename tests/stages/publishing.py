@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 from stages.scoring import draw, make_study
+from support.clocks import ManualClock
 
-from replicate.base.clock import ManualClock
 from replicate.stages.freezing import drawn_from, freeze
 from replicate.store.tables import (
     Assignment,

@@ -10,9 +10,9 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from stages.scoring import draw, make_study
+from support.clocks import ManualClock
 from support.frozen import unguarded
 
-from replicate.base.clock import ManualClock
 from replicate.base.digests import sha256_file
 from replicate.base.errors import MissingError, ReplicateError
 from replicate.sampling.frozen import read_frozen, wrong_files

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from support.flickr import local_flickr, picture, write_table
+from support.planted import read_truth
 from support.studies import context, tiny_study
 
 from replicate.base.errors import GuardError, MissingError, PipelineError, SourceError, UsageError
 from replicate.sandbox.flickr import SANDBOX_KEY
 from replicate.sandbox.photo_texts import OPEN_LICENCES, WORDS
-from replicate.sandbox.photos import make_photos, read_truth
+from replicate.sandbox.photos import make_photos
 from replicate.sources.records import Photo, QueryPage, Window
 from replicate.stages.gather import gather
 from replicate.stages.gather_search import TermsSearch

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, select, update
+from support.clocks import ManualClock
 from support.command import replicate
 from support.flickr import Asked, local_flickr, write_table
 from support.studies import context, tiny_study
 
-from replicate.base.clock import ManualClock
 from replicate.base.errors import PipelineError, UsageError
 from replicate.sandbox.faults import FaultPlan
 from replicate.sandbox.flickr import SANDBOX_KEY

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import delete, select
 from stages.pools import Pool, make_pool
 from stages.voted import configure, make_voted_pool
+from support.clocks import ManualClock
 from support.frozen import forget_sets
 
-from replicate.base.clock import ManualClock
 from replicate.base.errors import GuardError, MissingError, UsageError
 from replicate.sampling.feasibility import InfeasibleSample
 from replicate.sampling.frozen import read_frozen
