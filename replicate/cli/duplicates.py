@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replicate.base.errors import UsageError
-from replicate.cli.duplicates_calibrate import calibrate
+from replicate.cli.duplicates_calibrate import RADIUS, calibrate
 from replicate.cli.duplicates_features import by_features, check_features
 from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say, shown_progress
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from replicate.stages.common import Progress
 
 _MANY = ("--reference", "--candidates")
-_RADIUS = {64: 10, 256: 31}
 _SHOWN = 20
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -173,7 +172,7 @@ def duplicates(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
         other = candidates or reference
         turned = _whether_turned(given["transforms"], reference, other)
         begin = perf_counter()
-        radius = _RADIUS[reference.hashes.bits] if given["radius"] is None else given["radius"]
+        radius = RADIUS[reference.hashes.bits] if given["radius"] is None else given["radius"]
         progress("searching")
         proposed = propose(reference, candidates, radius, turned, given["max_pairs"])
         features = None

@@ -11,7 +11,7 @@ from replicate.base.errors import ItemError, UsageError
 from replicate.cli.options import example, json_option
 from replicate.cli.output import emit, say, shown_progress
 
-_RADIUS = {64: 10, 256: 31}
+RADIUS = {64: 10, 256: 31}
 
 
 @click.command(
@@ -65,7 +65,7 @@ def calibrate(
     with shown_progress() as progress:
         found = trial(
             images,
-            _RADIUS[int(bits)] if radius is None else radius,
+            RADIUS[int(bits)] if radius is None else radius,
             int(bits),
             progress=lambda done, total: progress("editing", done, total),
         )
