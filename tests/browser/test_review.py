@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
 from stages.test_review_kill import free_port, served
-from support.reviews import SET, review_study, reviewing
+from support.reviews import SET, forget_said, review_study, reviewing
 
 from replicate.stages.review_pairs import review_of_pairs
 from replicate.stages.review_sets import review_of_set
 from replicate.store import reviews
-from replicate.store.tables import DuplicateVerdict, SafetyFlag, SetReview
 from replicate.study import Study
 
 from .driving import (
@@ -44,9 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture
 def study(made: Study) -> Iterator[Study]:
     yield made
-    with made.session() as session:
-        for table in (DuplicateVerdict, SetReview, SafetyFlag):
-            session.execute(delete(table))
+    forget_said(made)
 
 
 def said(study: Study) -> list[str]:

@@ -34,26 +34,11 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PIXELS = [name for name, kind in KINDS.items() if kind.pixels]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
-    study = make_published(tmp_path_factory.mktemp("export") / "study")
-    yield study
-    study.close()
-
-
 @pytest.fixture
-def study(made: Study) -> Iterator[Study]:
-    yield made
-    with made.session() as session:
+def study(published: Study) -> Iterator[Study]:
+    yield published
+    with published.session() as session:
         session.execute(delete(Takedown))
-
-
-@pytest.fixture(scope="module")
-def whole(made: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every format of the set; tests that change it copy it."""
-    out = tmp_path_factory.mktemp("whole") / "all"
-    export(made, "all", "top", out, shard_size=12)
-    return out
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -98,11 +83,19 @@ def test_every_export_says_what_it_is_and_is_valid(kind: str, whole: Path) -> No
 
 
 def test_the_same_set_gives_the_same_bytes_whatever_the_hash_seed(
-    whole: Path, made: Study, tmp_path: Path
+    whole: Path, published: Study, tmp_path: Path
 ) -> None:
     out = tmp_path / "again"
     done = replicate(
-        "export", "all", "top-1", out, "--shard-size", "12", "-C", made.root, PYTHONHASHSEED="7"
+        "export",
+        "all",
+        "top-1",
+        out,
+        "--shard-size",
+        "12",
+        "-C",
+        published.root,
+        PYTHONHASHSEED="7",
     )
     assert done.code == 0, done.err
     assert contents(out) == contents(whole)

@@ -3,16 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from stages.publishing import make_published
 
 from replicate.sampling.frozen import Frozen, read_frozen
-from replicate.stages.export import export
 from replicate.stages.freezing import manifest_path
 from replicate.study import Study
 
@@ -21,27 +19,12 @@ Loaded = list[tuple[Pixels, int]]
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
-    made = make_published(tmp_path_factory.mktemp("loaders") / "study")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def everything(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All formats, in shards of 12 images: the set has 30."""
-    out = tmp_path_factory.mktemp("out") / "all"
-    export(study, "all", "top", out, shard_size=12)
-    return out
-
-
-@pytest.fixture(scope="module")
-def wanted(study: Study) -> Loaded:
+def wanted(published: Study) -> Loaded:
     """The set as it was frozen: the pixels that are scored, and the class's number."""
-    frozen: Frozen = read_frozen(manifest_path(study, "top", 1))
-    numbers = {item.class_id: item.position for item in study.classes}
+    frozen: Frozen = read_frozen(manifest_path(published, "top", 1))
+    numbers = {item.class_id: item.position for item in published.classes}
     return [
-        (pixels(Image.open(io.BytesIO(study.prepared.get(str(prepared))))), numbers[class_id])
+        (pixels(Image.open(io.BytesIO(published.prepared.get(str(prepared))))), numbers[class_id])
         for (_, class_id), prepared in zip(frozen.manifest.members, frozen.prepared, strict=True)
     ]
 
@@ -127,38 +110,38 @@ READERS: dict[str, Callable[[Path], Loaded]] = {
 # webdataset leaves its shards to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", READERS)
-def test_the_usual_reader_finds_the_frozen_set(kind: str, everything: Path, wanted: Loaded) -> None:
+def test_the_usual_reader_finds_the_frozen_set(kind: str, whole: Path, wanted: Loaded) -> None:
     assert len(wanted) == 30
-    assert READERS[kind](everything / kind) == wanted
+    assert READERS[kind](whole / kind) == wanted
 
 
 @pytest.mark.zoo
-def test_torchvision_reads_the_image_folder(everything: Path, wanted: Loaded) -> None:
+def test_torchvision_reads_the_image_folder(whole: Path, wanted: Loaded) -> None:
     from torchvision.datasets import ImageFolder
 
-    root = everything / "imagefolder"
+    root = whole / "imagefolder"
     found = ImageFolder(str(root))
     assert found.samples == plain_image_folder(root)
     assert load_image_folder(root, found.samples) == wanted
 
 
-def test_the_tables_are_read_by_pandas(everything: Path) -> None:
+def test_the_tables_are_read_by_pandas(whole: Path) -> None:
     import pandas as pd
 
-    votes = pd.read_csv(everything / "votes" / "votes.csv")
+    votes = pd.read_csv(whole / "votes" / "votes.csv")
     shares = votes[votes["counted"]].groupby("image_id")["vote"].agg(lambda v: (v == "yes").mean())
-    counts = pd.read_csv(everything / "frequencies" / "frequencies.csv").set_index("image_id")
+    counts = pd.read_csv(whole / "frequencies" / "frequencies.csv").set_index("image_id")
     assert len(counts) == 50  # the images of both sets
     assert np.allclose(shares.loc[counts.index], counts["frequency"])
-    pool = pd.read_csv(everything / "pool" / "pool.csv")
+    pool = pd.read_csv(whole / "pool" / "pool.csv")
     assert pool["in_set"].sum() == 30 and len(pool) == 50
-    assert not any(path.suffix == ".png" for path in (everything / "pool").rglob("*"))
+    assert not any(path.suffix == ".png" for path in (whole / "pool").rglob("*"))
 
 
-def test_croissant_says_how_the_votes_came_about(everything: Path) -> None:
+def test_croissant_says_how_the_votes_came_about(whole: Path) -> None:
     import mlcroissant
 
-    path = everything / "croissant" / "croissant.json"
+    path = whole / "croissant" / "croissant.json"
     data = mlcroissant.Dataset(str(path)).metadata
     assert data.data_annotation_platform == ["crowd: some people"]
     protocol = " ".join(data.data_annotation_protocol)

@@ -2,12 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stages.publishing import make_published
 from support.command import replicate
 
 from replicate.base.digests import digest_value
@@ -15,24 +13,9 @@ from replicate.base.errors import UsageError
 from replicate.reporting.export import KINDS
 from replicate.reporting.export_folder import json_text
 from replicate.stages import export as stage
-from replicate.stages.export import export, find_set, material
+from replicate.stages.export import find_set, material
 from replicate.stages.verify import verify
 from replicate.study import Study
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
-    study = make_published(tmp_path_factory.mktemp("export") / "study")
-    yield study
-    study.close()
-
-
-@pytest.fixture(scope="module")
-def whole(made: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every format of the set; tests that change it copy it."""
-    out = tmp_path_factory.mktemp("whole") / "all"
-    export(made, "all", "top", out, shard_size=12)
-    return out
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "all"])
@@ -64,11 +47,11 @@ def test_every_file_that_is_changed_missing_or_added_is_named(
 
 @pytest.mark.parametrize("kind", ["imagefolder", "webdataset", "parquet"])
 def test_an_export_that_was_made_up_anew_is_not_the_frozen_set(
-    kind: str, whole: Path, made: Study, tmp_path: Path
+    kind: str, whole: Path, published: Study, tmp_path: Path
 ) -> None:
     """Somebody swaps an image and writes all digests anew, but for the frozen set's own."""
-    with made.session() as session:
-        found = material(session, made, find_set(session, made, "top"), "prepared")
+    with published.session() as session:
+        found = material(session, published, find_set(session, published, "top"), "prepared")
     first, second = found.images[0], found.images[20]
     swapped = [replace(first, published_id=second.published_id), *found.images[1:]]
     forged = replace(found, images=tuple(swapped))
@@ -103,10 +86,10 @@ def test_verify_needs_no_study_and_knows_a_published_digest(whole: Path, tmp_pat
 
 
 def test_verify_looks_at_the_images_of_the_study_beside_a_manifest(
-    made: Study, tmp_path: Path
+    published: Study, tmp_path: Path
 ) -> None:
     copy = tmp_path / "study"
-    shutil.copytree(made.root, copy)
+    shutil.copytree(published.root, copy)
     path = copy / "sets" / "top-1.json"
     assert verify(path).faults == [] and verify(path).images == 30
     image = json.loads(path.read_text())["images"][3][0]

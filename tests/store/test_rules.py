@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
+from support.databases import ENGINES, new_database
 from support.votes import Page, random_pages, store_pages
 
 from replicate.analysis.dawid_skene import dawid_skene
@@ -45,18 +46,11 @@ def pages() -> list[Page]:
     return random_pages(np.random.default_rng(5), workers=7, pages=70)
 
 
-@pytest.fixture(
-    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-)
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request, tmp_path_factory, pages) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        engine = _sqlite(tmp_path_factory)
-    else:
-        engine = database.connect(request.getfixturevalue("postgres_url"))
-    database.upgrade(engine)
-    store_pages(engine, pages)
-    yield engine
-    engine.dispose()
+    with new_database(request, tmp_path_factory) as engine:
+        store_pages(engine, pages)
+        yield engine
 
 
 def _usable(pages: list[Page]) -> list[tuple[Page, list[tuple[str, str, str]]]]:

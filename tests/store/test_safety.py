@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from support.databases import ENGINES, new_database
 
 from replicate.store import database, queries
 from replicate.store.progress import objections
@@ -25,24 +26,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
 
 
-@pytest.fixture(
-    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-)
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
     """A database with three images in the pool and three submissions of one page."""
-    url = database.sqlite_url(tmp_path_factory.mktemp("safety") / "study.db")
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    engine = database.connect(url)
-    try:
-        database.upgrade(engine)
+    with new_database(request, tmp_path_factory) as engine:
         with database.session(engine) as session:
             _fill(session)
         yield engine
-    finally:
-        engine.dispose()
 
 
 def _fill(session: Session) -> None:
@@ -62,14 +54,6 @@ def _fill(session: Session) -> None:
         )
         for name, status in (("U", "Approved"), ("V", "Submitted"), ("W", "Rejected"))
     )
-
-
-@pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    """A transaction that is rolled back."""
-    with Session(engine) as session:
-        yield session
-        session.rollback()
 
 
 def by_workers(session: Session, image: str, workers: str) -> None:

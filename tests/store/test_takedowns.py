@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from support.databases import ENGINES, new_database
 
 from replicate.store import database
 from replicate.store.tables import Candidate, Image, Query, Run
@@ -17,32 +18,15 @@ PAGE = "https://www.flickr.com/photos/1@N01/501"
 FILE = "https://live.staticflickr.com/65535/501_0af3_b.jpg"
 
 
-@pytest.fixture(
-    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-)
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
     """A study's database with five candidates."""
-    url = database.sqlite_url(tmp_path_factory.mktemp("takedowns") / "study.db")
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    engine = database.connect(url)
-    try:
-        database.upgrade(engine)
+    with new_database(request, tmp_path_factory) as engine:
         with database.session(engine) as session:
             _fill(session)
         yield engine
-    finally:
-        engine.dispose()
-
-
-@pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    """A transaction that is rolled back."""
-    with Session(engine) as session:
-        yield session
-        session.rollback()
 
 
 def _fill(session: Session) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import requests
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from replicate.base.images import encode_png
 from replicate.sources.display import display_copy
@@ -20,11 +20,14 @@ from replicate.stages.review import Listen, Review, serve
 from replicate.store.tables import (
     Candidate,
     DuplicatePair,
+    DuplicateVerdict,
     Image,
     PreparedImage,
     Query,
     Run,
+    SafetyFlag,
     SetImage,
+    SetReview,
     TestSet,
     TestSetImage,
 )
@@ -106,6 +109,13 @@ def members(study: Study, revision: int = 1) -> list[tuple[str, str]]:
             .order_by(TestSetImage.position)
         )
         return [(row.image_id, row.class_id) for row in rows]
+
+
+def forget_said(study: Study) -> None:
+    """Remove all that reviewers said."""
+    with study.session() as session:
+        for table in (DuplicateVerdict, SetReview, SafetyFlag):
+            session.execute(delete(table))
 
 
 @contextmanager

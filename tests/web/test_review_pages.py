@@ -17,6 +17,7 @@ from support.reviews import (
     add_image,
     draw,
     field,
+    forget_said,
     members,
     review_study,
     reviewing,
@@ -27,7 +28,7 @@ from replicate.stages.review import only_one
 from replicate.stages.review_pairs import review_of_pairs
 from replicate.stages.review_sets import review_of_set
 from replicate.store import reviews
-from replicate.store.tables import DuplicatePair, DuplicateVerdict, SafetyFlag, SetReview
+from replicate.store.tables import DuplicatePair, SafetyFlag, SetReview
 from replicate.study import Study
 from replicate.web.review_pairs import GAIN, difference
 
@@ -42,9 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture
 def study(made: Study) -> Iterator[Study]:
     yield made
-    with made.session() as session:
-        for table in (DuplicateVerdict, SetReview, SafetyFlag):
-            session.execute(delete(table))
+    forget_said(made)
 
 
 def said(study: Study) -> list[tuple[str, str]]:
