@@ -183,7 +183,7 @@ def duplicates(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
         begin = perf_counter()
         looks = _looks(given["no_confirm"])
         found = leaks(
-            proposed, reference, other, looks, _cuts(given["cuts"]),
+            proposed, reference, other, looks, _cuts(given["cuts"], turned),
             lambda done, total: progress("confirming", done, total), features=features,
         )  # fmt: skip
         seconds["confirm"] = perf_counter() - begin
@@ -270,10 +270,19 @@ def _looks(no_confirm: bool) -> Any:
     return None if no_confirm else Looks(read)
 
 
-def _cuts(path: Path | None) -> Any:
-    from replicate.duplicates.cuts import Cuts, read_cuts
+def _cuts(path: Path | None, turned: bool) -> Any:
+    from replicate.duplicates.cuts import measured_without_turns, read_cuts, usual_cuts
 
-    return Cuts() if path is None else read_cuts(path)
+    if path is None:
+        return usual_cuts(turned)
+    cuts = read_cuts(path)
+    if turned and measured_without_turns(path):
+        say(
+            f"Warning: the cuts of {path} were measured without flips and turns. With them chance "
+            "has eight positions, and more different images will be called sure. Measure again "
+            "(replicate duplicates calibrate IMAGES --output cuts.json), or give --no-transforms."
+        )
+    return cuts
 
 
 def _only_saved(reference: "Side", path: Path, as_json: bool) -> None:

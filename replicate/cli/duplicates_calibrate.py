@@ -26,6 +26,10 @@ RADIUS = {64: 10, 256: 31}
     help="Of the search.  [default: 10 of 64, 31 of 256]",
 )  # fmt: skip
 @click.option(
+    "--transforms/--no-transforms", default=True, show_default=True,
+    help="Seek flips and quarter turns; by chance different images are then likelier alike.",
+)  # fmt: skip
+@click.option(
     "--sample", type=click.IntRange(min=2), default=200, show_default=True,
     help="How many of the images are used, at most.",
 )  # fmt: skip
@@ -44,6 +48,7 @@ def calibrate(
     paths: tuple[str, ...],
     bits: str,
     radius: int | None,
+    transforms: bool,
     sample: int,
     seed: int,
     output: Path | None,
@@ -68,6 +73,7 @@ def calibrate(
             RADIUS[int(bits)] if radius is None else radius,
             int(bits),
             progress=lambda done, total: progress("editing", done, total),
+            transforms=transforms,
         )
     value = found.as_dict() | {"failed": dict(sorted(failed.items()))}
     if output is not None:
@@ -140,4 +146,6 @@ def _text(value: dict[str, Any]) -> str:
         f"Of those nearest by their hash, by their pixels: {hardest}.",
         f"Cuts: {_cuts_text(value['cuts'])}",
     ]
+    if not value["transforms"]:
+        lines.append("Flips and turns were not sought: the cuts are for --no-transforms.")
     return "\n".join(lines)

@@ -16,9 +16,13 @@ from replicate.base.errors import UsageError
 from replicate.duplicates.cuts import SURE, Cuts
 from replicate.duplicates.cutting import cuts_from, stricter
 from replicate.duplicates.evidence import Evidence, Look, Looks, apart, compare, look
-from replicate.duplicates.hashing import phash_greys
-from replicate.duplicates.proposing import propose, turned_looks
-from replicate.duplicates.search import distances
+from replicate.duplicates.proposing import (
+    NAMES,
+    nearest_position,
+    positions,
+    propose,
+    turned_looks,
+)
 from replicate.duplicates.sides import Side
 
 Pixels = npt.NDArray[np.uint8]
@@ -105,7 +109,7 @@ def plant(
             prepared.
         random: Chooses the images, and drives the edits.
         radius: Hash distance up to which pairs are proposed, in bits.
-        transforms: Whether flips and turns are sought.
+        transforms: Whether flips and turns are sought: copies may then be turned.
         sample: How many images are edited, at most.
 
     Raises:
@@ -122,15 +126,16 @@ def plant(
     made = [place for place, copy in enumerate(copies) if copy is not None]
     edited = [copy for copy in copies if copy is not None]
     distance = np.full(len(chosen), side.hashes.bits, np.int64)
-    hashes = phash_greys(edited, side.hashes.bits)
-    distance[made] = distances(side.hashes.hashes[chosen[made]], hashes)
+    every = positions(edited, side.hashes.bits, transforms)
+    laid, distance[made] = nearest_position(side.hashes.hashes[chosen[made]], every)
     first: list[Look] = []
     second: list[Look] = []
-    for place, copy in zip(made, edited, strict=True):
+    for place, copy, turn in zip(made, edited, laid, strict=True):
         own = looks.get(names[place])
         if distance[place] <= radius and own is not None:
             first.append(own)
-            second.append(look(copy, looks.scale))
+            seen = look(copy, looks.scale)
+            second.append(seen.turned(NAMES[turn]) if turn else seen)
     return Planted(distance, compare(first, second), radius, transforms)
 
 

@@ -25,7 +25,8 @@ LOW_STRUCTURE = 0.2
 class Cuts:
     """Where each way of comparing stops being sure, and where it begins to rule out.
 
-    The defaults are what `replicate duplicates calibrate` gave on real photos (docs/duplicates.md).
+    The defaults are what `replicate duplicates calibrate --no-transforms` gave on real photos
+    (docs/duplicates.md); `usual_cuts` has those for a search among flips and turns.
 
     Attributes:
         sure_bits: Up to so many of 256 bits two images are one and the same.
@@ -101,6 +102,15 @@ class Cuts:
         return np.where(seen.squared == 0.0, SURE, cut)
 
 
+# The same measurement with flips and turns: the best of eight positions is nearer by chance.
+_TURNED = Cuts(30, 0.957, 0.0014, 90, 0.904, 0.2048)
+
+
+def usual_cuts(transforms: bool) -> Cuts:
+    """The cuts measured on photos, for a search with or without flips and turns."""
+    return _TURNED if transforms else Cuts()
+
+
 @dataclass(frozen=True)
 class FeatureCuts:
     """Where the cosine of two images' features is cut.
@@ -154,3 +164,13 @@ def read_cuts(path: Path) -> Cuts:
             f"{path} holds no cuts: {error}.",
             "Make them: replicate duplicates calibrate IMAGES --output cuts.json",
         ) from error
+
+
+def measured_without_turns(path: Path) -> bool:
+    """Whether a file of `calibrate --output` says, by what it holds, that no flips were sought.
+
+    Files from before that was measured say nothing of it, and mean the same. Cuts that stand
+    alone were written by hand.
+    """
+    value = json.loads(path.read_text("utf-8"))
+    return isinstance(value, dict) and "cuts" in value and not value.get("transforms", False)

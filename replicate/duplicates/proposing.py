@@ -1,5 +1,6 @@
 """The pairs that hashes propose, of two sides or within one, and their images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,13 @@ import numpy.typing as npt
 
 from replicate.base.errors import UsageError
 from replicate.duplicates.evidence import Look, Looks
-from replicate.duplicates.search import MOST_PAIRS, Pairs, pairs_among, pairs_within
+from replicate.duplicates.hashing import Words, frequencies, phash_low
+from replicate.duplicates.search import MOST_PAIRS, Pairs, distances, pairs_among, pairs_within
 from replicate.duplicates.sides import Side, comparable
-from replicate.duplicates.transforms import NONE, TRANSFORMS
+from replicate.duplicates.transforms import NONE, TRANSFORMS, turned_hashes
+
+Index = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
 
 NAMES = (NONE, *TRANSFORMS)
 HASH, FEATURES, BOTH = "hash", "features", "hash and features"  # what proposes a pair
@@ -131,3 +136,33 @@ def turned_looks(
             turn = proposed.transform[place]
             second.append(two.turned(NAMES[turn]) if turn else two)
     return places, first, second
+
+
+def positions(greys: Sequence[Pixels], bits: int, transforms: bool) -> Words:
+    """The pHashes of pictures as they are and, if those are sought, in all other positions.
+
+    Args:
+        greys: Grey pictures.
+        bits: 64 or 256.
+        transforms: Whether flips and quarter turns are sought.
+
+    Returns:
+        Shape (n, 1) or (n, 8), in the order of ``NAMES``; with 256 bits of 4 words each.
+    """
+    low = frequencies(greys, bits)
+    plain = phash_low(low)[:, None]
+    return np.concatenate([plain, turned_hashes(low)], axis=1) if transforms else plain
+
+
+def nearest_position(own: Words, every: Words) -> tuple[Index, Index]:
+    """The position in which each pair's hashes are nearest, and how many bits differ then.
+
+    Args:
+        own: Hashes of one side, a row a pair.
+        every: The other side's in its positions, as `positions` has them.
+
+    Returns:
+        Places in ``NAMES`` (the first of equals, as in `propose`), and bits, each of shape (p,).
+    """
+    apart = np.stack([distances(own, every[:, k]) for k in range(every.shape[1])])
+    return apart.argmin(axis=0), apart.min(axis=0)

@@ -20,11 +20,12 @@ from replicate.duplicates.cuts import SURE, UNSURE, Cuts
 from replicate.duplicates.cutting import cuts_from
 from replicate.duplicates.edits import EDITS
 from replicate.duplicates.evidence import Evidence, Look, compare, joined, look
-from replicate.duplicates.hashing import Words, frequencies, phash_greys, phash_low
+from replicate.duplicates.hashing import Words, phash_greys
+from replicate.duplicates.proposing import NAMES, nearest_position, positions
 from replicate.duplicates.search import distances
-from replicate.duplicates.transforms import NONE, TRANSFORMS, turned_hashes
 
 Index = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 
@@ -37,7 +38,8 @@ class Edited:
     """What became of one edit of every image.
 
     Attributes:
-        distance: Bits between each original and its edit, the best position, shape (n,).
+        distance: Bits between each original and its edit, the best of the positions that are
+            sought, shape (n,).
         verdicts: How many of those within the radius are sure, unsure, different.
     """
 
@@ -57,6 +59,7 @@ class Trial:
         n: Images.
         bits: Of the hash.
         radius: At which pixels were asked.
+        transforms: Whether flips and turns were sought, among different images too.
         edits: By the edit's name.
         n_different: Pairs of different images.
         different: How many of them lie within each radius 0, 1, …, shape (radii,).
@@ -68,6 +71,7 @@ class Trial:
     n: int
     bits: int
     radius: int
+    transforms: bool
     edits: Mapping[str, Edited]
     n_different: int
     different: Index
@@ -81,6 +85,7 @@ class Trial:
             "n_images": self.n,
             "bits": self.bits,
             "radius": self.radius,
+            "transforms": self.transforms,
             "edits": {
                 name: {
                     "recall": edited.recall(self.radius),
@@ -104,6 +109,7 @@ def trial(
     bits: int = 64,
     cuts: Cuts | None = None,
     progress: Progress | None = None,
+    transforms: bool = False,
 ) -> Trial:
     """Measure on images.
 
@@ -113,6 +119,8 @@ def trial(
         bits: 64 or 256.
         cuts: Where pixels are cut. Left out: worked out from what is measured.
         progress: Told how many edits are done, and of how many.
+        transforms: Whether flips and turns are sought: each pair of different images, too, is
+            then compared in the position in which its hashes are nearest, as the search does.
 
     Raises:
         UsageError: There are fewer than two images.
@@ -122,24 +130,26 @@ def trial(
     greys = [grey(image) for image in images]
     looks, own = [look(one) for one in greys], phash_greys(greys, bits)
     first, second = np.triu_indices(len(images), 1)
-    apart = np.concatenate(
-        [distances(own[[i] * (len(own) - i - 1)], own[i + 1 :]) for i in range(len(own) - 1)]
-    )
+    position, apart = nearest_position(own[first], positions(greys, bits, transforms)[second])
     hardest = np.argsort(apart, kind="stable")[:_HARDEST]
-    false = compare([looks[first[k]] for k in hardest], [looks[second[k]] for k in hardest])
-    true: dict[str, tuple[Index, Evidence]] = {}
+    laid = [looks[second[k]].turned(NAMES[position[k]]) for k in hardest]
+    false = compare([looks[first[k]] for k in hardest], laid)
+    true: dict[str, tuple[Index, Evidence, Flags]] = {}
     for done, (name, edit) in enumerate(EDITS.items()):
-        true[name] = _edited([grey(edit(image)) for image in images], looks, own, bits, radius)
+        true[name] = _edited(
+            [grey(edit(image)) for image in images], looks, own, bits, radius, transforms
+        )
         if progress is not None:
             progress(done + 1, len(EDITS))
-    cuts = cuts or cuts_from(joined([evidence for _, evidence in true.values()]), false)
+    cuts = cuts or cuts_from(joined([evidence for _, evidence, _ in true.values()]), false)
     return Trial(
         n=len(images),
         bits=bits,
         radius=radius,
+        transforms=transforms,
         edits={
-            name: Edited(distance, _counts(evidence, cuts))
-            for name, (distance, evidence) in true.items()
+            name: Edited(distance, _counts(evidence.some(proposed), cuts))
+            for name, (distance, evidence, proposed) in true.items()
         },
         n_different=len(apart),
         different=np.cumsum(np.bincount(apart, minlength=bits + 1)[: _WIDEST * bits // 64 + 1]),
@@ -149,16 +159,19 @@ def trial(
 
 
 def _edited(
-    edits: list[Pixels], looks: list[Look], own: Words, bits: int, radius: int
-) -> tuple[Index, Evidence]:
-    low = frequencies(edits, bits)
-    every = np.concatenate([phash_low(low)[:, None], turned_hashes(low)], axis=1)
-    apart = np.stack([distances(own, every[:, k]) for k in range(8)])
-    best, distance = apart.argmin(axis=0), apart.min(axis=0)
-    names = (NONE, *TRANSFORMS)
-    near = np.flatnonzero(distance <= radius)
-    back = [look(edits[i]).turned(names[best[i]]) for i in near]
-    return distance, compare([looks[i] for i in near], back)
+    edits: list[Pixels], looks: list[Look], own: Words, bits: int, radius: int, transforms: bool
+) -> tuple[Index, Evidence, Flags]:
+    """Distances of edits, evidence of those that are near in any position, which are proposed.
+
+    Pixels compare what lies on each other, so that an edit that was flipped says where to cut
+    whether or not flips are sought; only what the search proposes is found.
+    """
+    every = positions(edits, bits, True)
+    best, nearest = nearest_position(own, every)
+    distance = nearest if transforms else distances(own, every[:, 0])
+    near = np.flatnonzero(nearest <= radius)
+    back = [look(edits[i]).turned(NAMES[best[i]]) for i in near]
+    return distance, compare([looks[i] for i in near], back), distance[near] <= radius
 
 
 def _counts(evidence: Evidence, cuts: Cuts) -> dict[str, int]:

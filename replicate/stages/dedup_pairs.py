@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ from replicate.base.errors import ItemError
 from replicate.base.images import decode, grey
 from replicate.base.randomness import stream
 from replicate.duplicates.calibrate import Calibration, calibrate, plant
-from replicate.duplicates.cuts import SURE, UNSURE, Cuts
+from replicate.duplicates.cuts import SURE, UNSURE, Cuts, usual_cuts
 from replicate.duplicates.edits import posted_again
 from replicate.duplicates.embedding import with_features
 from replicate.duplicates.evidence import Looks, Read, Scale
 from replicate.duplicates.hash_files import HashSet
 from replicate.duplicates.leaks import UNCONFIRMED, Leak, leaks
 from replicate.duplicates.neighbours import Embedded
-from replicate.duplicates.proposing import propose
+from replicate.duplicates.proposing import NAMES, propose
 from replicate.duplicates.sides import Side
+from replicate.duplicates.transforms import turned
 from replicate.pipeline.dedup import DedupConfig
 from replicate.sources.prepare import prepare
 from replicate.stages.common import Context
@@ -107,7 +108,10 @@ def calibrations(study: Study, images: Compared) -> dict[str, Calibration]:
         return {}
 
     def edit(image: str, random: np.random.Generator) -> Pixels | None:
-        copy = posted_again(images.looks.read(image), random)
+        pixels = images.looks.read(image)
+        if config.transforms:  # what is sought is planted, too
+            pixels = turned(pixels, NAMES[random.integers(len(NAMES))])
+        copy = posted_again(pixels, random)
         try:
             return grey(decode(prepare(copy, steps)))
         except ItemError:
@@ -216,7 +220,11 @@ def _from_hash_files(context: Context, candidates: Sequence[str]) -> list[Row]:
         return []
     read = _reader(study.images)
     raw = _side(stored_hashes(context, candidates, candidates, read, config.transforms))
-    cuts = _NO_DOUBT if config.confirm == "none" else Cuts(squared=config.threshold)
+    cuts = (
+        _NO_DOUBT
+        if config.confirm == "none"
+        else replace(usual_cuts(config.transforms), squared=config.threshold)
+    )
     rows: list[Row] = []
     for place in config.hash_files:
         path = study.root / place
@@ -245,5 +253,7 @@ def _unseen(row: Row, config: DedupConfig) -> str:
     """The verdict on a pair of which one image cannot be looked at: long hashes are enough."""
     if row["verdict"] != UNCONFIRMED:
         return str(row["verdict"])
-    long_and_near = config.bits == 256 and row["distance"] <= Cuts().sure_bits
+    long_and_near = (
+        config.bits == 256 and row["distance"] <= usual_cuts(config.transforms).sure_bits
+    )
     return SURE if config.confirm == "none" or long_and_near else UNSURE

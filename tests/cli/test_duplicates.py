@@ -196,5 +196,15 @@ def test_a_calibration_gives_cuts_that_the_search_takes(folder: Path) -> None:
         cwd=folder,
     )
     assert _found(again.json()) == PLANTED
+    assert "Warning" not in again.err
+    (folder / "plain.json").write_text(json.dumps(value | {"transforms": False}))
+    for turned in ("--transforms", "--no-transforms"):
+        warned = replicate(
+            *("duplicates", "--reference", "train", "--candidates", "test", turned),
+            *("--cuts", "plain.json"),
+            cwd=folder,
+        )
+        assert warned.code == 3, warned.err  # one file is no image
+        assert ("without flips and turns" in warned.err) == (turned == "--transforms")
     named = replicate("duplicates", "calibrate", "train", "--figure", "x.pdf", cwd=folder)
     assert named.code == 2 and ".svg" in named.err

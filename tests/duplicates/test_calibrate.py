@@ -54,6 +54,18 @@ class Digits:
         return calibrate(planted, self.side, self.looks, np.random.default_rng(seed), **options)
 
 
+def test_planted_copies_that_were_turned_are_laid_back(digits: np.ndarray) -> None:
+    some = Digits(digits[:40])
+    edit = some.edited(lambda pixels, _: np.rot90(pixels))
+    planted = [
+        plant(some.side, some.looks, edit, np.random.default_rng(1), radius=2, transforms=on)
+        for on in (False, True)
+    ]
+    assert planted[0].proposed.mean() < 0.2
+    assert planted[1].proposed.mean() > 0.9
+    assert np.median(planted[1].evidence.moved) == 0.0
+
+
 @pytest.fixture(scope="module")
 def digits() -> np.ndarray:
     return np.rint(load_digits().images * 255 / 16).astype(np.uint8)
