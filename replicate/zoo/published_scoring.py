@@ -174,7 +174,6 @@ def _checked(job: Job, where: Path, classes: list[str]) -> tuple[Folder, list[st
     codes = {name: at for at, name in enumerate(classes)}
 
     def translate(column: Column) -> Column:
-        column = _by_item(column, images.items)
         if column.scored:
             return column
         values = column.values
@@ -194,25 +193,6 @@ def _checked(job: Job, where: Path, classes: list[str]) -> tuple[Folder, list[st
     most = max((int(values.max()) for values in folder.checked.values()), default=0)
     names = list(codes)
     return folder, names + [str(at) for at in range(len(names), most + 1)], found
-
-
-def _by_item(column: Column, items: Sequence[str]) -> Column:
-    """Items as the set calls them, where a file says names without folders or endings."""
-    if column.items is None or set(items) <= set(column.items):
-        return column
-    for short in (_name, _stem):
-        full = {short(item): item for item in items}
-        if len(full) == len(items) and set(full) <= {short(item) for item in column.items}:
-            return replace(column, items=tuple(full.get(short(i), i) for i in column.items))
-    return column
-
-
-def _name(item: str) -> str:
-    return item.rpartition("/")[2]
-
-
-def _stem(item: str) -> str:
-    return _name(item).partition(".")[0]
 
 
 def _kept(
