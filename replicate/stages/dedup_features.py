@@ -20,12 +20,12 @@ from replicate.duplicates.evidence import Looks
 from replicate.duplicates.neighbours import Embedded
 from replicate.duplicates.sides import Side
 from replicate.stages.common import Context
+from replicate.stages.kept_features import features_folder, kept_features
 from replicate.store.tables import Candidate, SetImage
 from replicate.study import Study
 
 Rows = npt.NDArray[np.float32]
 
-_FOLDER = "features"  # below the study folder
 _SHARD = 2000  # images whose features are one file: what a run that is cut off loses at most
 
 
@@ -145,15 +145,15 @@ def _made(
     options = ModelOptions(score.download, score.allow_pickle, root=study.root)
     model = open_model(model_name, options)
     way = digest_value([model.weights_digest, model.description.preprocessing])[:16]
-    folder = study.root / _FOLDER / way
-    known = _kept(folder)
+    folder = features_folder(study) / way
+    known = kept_features(folder)
     wanted = sorted({prepared[image] for image in ids} - known.keys())
     for start in range(0, len(wanted), _SHARD):
         context.progress("features of images", start, len(wanted))
         some = tuple(wanted[start : start + _SHARD])
         images = StoredSet("images", some, ("",) * len(some), (), some, study.prepared)
         make_features(model, images, folder)
-    known = _kept(folder)
+    known = kept_features(folder)
     files = sorted({path for path, _ in known.values()})
     values = _values(files)
     first_row = dict(zip(files, np.cumsum([0, *map(len, values)]).tolist(), strict=False))
@@ -161,17 +161,6 @@ def _made(
     unique = list(dict.fromkeys(ids))
     every = np.concatenate(values)
     return unique, every[[places[prepared[image]] for image in unique]]
-
-
-def _kept(folder: Path) -> dict[str, tuple[Path, int]]:
-    """Which features are kept: digest of the prepared bytes to the file and the row."""
-    from replicate.zoo.feature_files import read_features
-
-    kept: dict[str, tuple[Path, int]] = {}
-    for path in sorted(folder.glob("images/*.arrow")):
-        for row, name in enumerate(read_features(path).names or ()):
-            kept[name] = (path, row)
-    return kept
 
 
 def _values(files: Sequence[Path]) -> list[Rows]:

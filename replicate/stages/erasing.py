@@ -1,11 +1,12 @@
 """Deleting the files of images that were taken down; their rows stay and say what became of it."""
 
 from collections.abc import Iterable, Sequence, Set
+from typing import Protocol
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from replicate.base.blobs import Blobs
+from replicate.stages.kept_features import KeptFeatures
 from replicate.stages.takedown_names import images_of
 from replicate.store.tables import Candidate, PreparedImage, SetImage, Takedown
 from replicate.store.takedowns import TAKEN_DOWN, mark_candidates, matches, taken_down
@@ -14,9 +15,16 @@ from replicate.study import Study
 _CHUNK = 500
 
 
+class Deletable(Protocol):
+    """What keeps something of images by a digest."""
+
+    def delete(self, digest: str, /) -> bool:
+        """Delete what is kept under a digest; whether there was something."""
+
+
 def erase_images(
     study: Study, session: Session, images: Iterable[str], down: Set[str]
-) -> list[tuple[Blobs, str]]:
+) -> list[tuple[Deletable, str]]:
     """Write down that the files of some images are gone, and say which files to delete.
 
     Prepared bytes and display copies can be the same for different images (two scans of one
@@ -29,10 +37,11 @@ def erase_images(
         down: All images that were taken down.
 
     Returns:
-        Each file's store and digest: the gathered files, prepared bytes and display copies.
+        Each file's store and digest: the gathered files, prepared bytes and display copies, and
+        the features of prepared bytes.
     """
     ids = sorted(images)
-    files: list[tuple[Blobs, str]] = [(study.images, image_id) for image_id in ids]
+    files: list[tuple[Deletable, str]] = [(study.images, image_id) for image_id in ids]
     prepared: set[str] = set()
     displays: set[str] = set()
     for start in range(0, len(ids), _CHUNK):
@@ -52,6 +61,8 @@ def erase_images(
             )
     needed = _needed(session, down)
     files += [(study.prepared, digest) for digest in sorted(prepared - needed)]
+    features = KeptFeatures(study)
+    files += [(features, digest) for digest in sorted(prepared - needed)]
     files += [(study.displays, digest) for digest in sorted(displays - needed)]
     return files
 

@@ -16,6 +16,7 @@ from replicate.base.errors import UsageError
 from replicate.pipeline.dedup import DedupConfig
 from replicate.stages.dedup import dedup
 from replicate.stages.dedup_pairs import compared
+from replicate.stages.takedowns import add
 from replicate.store.queries import prepared_ids, set_members
 from replicate.store.tables import DedupDecision, DuplicatePair, SetImage
 from replicate.study import Study
@@ -100,6 +101,15 @@ def test_a_model_is_run_on_new_images_alone(tmp_path: Path) -> None:
     assert [file.stat().st_mtime_ns for file in files] == before
     rows = again.features.candidates.some(np.array([ids.index(image) for image in ids[:2]]))
     np.testing.assert_allclose(rows, first.features.candidates.some(np.array([0, 1])))
+    # An image that is taken down with its files leaves no features; the others' come back.
+    add(study, [ids[0]], "asked for", erase=True)
+    left = sorted((study.root / "features").rglob("*.arrow"))
+    assert len(left) == 1 and prepared[ids[0]] not in (read_features(left[0]).names or ())
+    others = compared(context_of(study), sets, ids[1:], prepared).features
+    assert others is not None
+    np.testing.assert_allclose(others.candidates.some(np.array([0])), rows[1:])
+    names = [read_features(file).names or () for file in left[0].parent.glob("*.arrow")]
+    assert prepared[ids[0]] not in {name for some in names for name in some}
 
 
 @pytest.mark.parametrize(
