@@ -3,15 +3,16 @@
 import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from replicate.base.errors import UsageError
 from replicate.cli.options import example, json_option, study_option, the_study
 from replicate.cli.output import emit, stage_exit_code, stage_line
-from replicate.cli.run import run_stages
-from replicate.stages.common import Options
+
+if TYPE_CHECKING:
+    from replicate.stages.common import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,8 +29,10 @@ def retry_options(function: F) -> F:
 
 def options_of(
     retry: str | None, reason: str | None, confirm_cost: str | None = None, **more: Any
-) -> Options:
+) -> "Options":
     """The options of a stage, from its command line."""
+    from replicate.stages.common import Options
+
     if reason and not retry:
         raise UsageError("--reason means something only with --retry failed.")
     return Options(
@@ -50,8 +53,10 @@ def money(text: str | None) -> Decimal | None:
         raise UsageError(f"{text!r} is no amount of money.", "Write it like 12.50") from None
 
 
-def run_one(study_dir: str | None, name: str, options: Options, as_json: bool) -> None:
+def run_one(study_dir: str | None, name: str, options: "Options", as_json: bool) -> None:
     """Run one stage, print what it did, and exit with the right code."""
+    from replicate.cli.run import run_stages
+
     results = run_stages(the_study(study_dir), [name], options, quiet=True)
     emit(results[0].as_json(), as_json, stage_line(results[0]))
     sys.exit(stage_exit_code(results))
