@@ -204,11 +204,10 @@ def read(path: Path) -> PredictionFile:
         ItemError: With reason ``bad_predictions``: the file is not what `write` wrote.
     """
     import pyarrow as pa
-    from pyarrow import feather
 
     header = read_header(path)
     try:
-        table = feather.read_table(path, memory_map=True)
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         classes, scores = (_matrix(table[name]) for name in ("classes", "scores"))
         logits = _matrix(table["logits"]) if "logits" in table.column_names else None
         sums = table["log_sum_exp"].combine_chunks().fill_null(float("nan")).to_numpy()
