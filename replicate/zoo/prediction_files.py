@@ -210,8 +210,10 @@ def read(path: Path) -> PredictionFile:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         classes, scores = (_matrix(table[name]) for name in ("classes", "scores"))
         logits = _matrix(table["logits"]) if "logits" in table.column_names else None
-        sums = table["log_sum_exp"].combine_chunks().fill_null(float("nan")).to_numpy()
-        labels = table["label"].combine_chunks().fill_null(-1).to_numpy().astype(np.int32)
+        sums: npt.NDArray[Any] = np.from_dlpack(
+            table["log_sum_exp"].combine_chunks().fill_null(float("nan"))
+        )
+        labels = np.from_dlpack(table["label"].combine_chunks().fill_null(-1)).astype(np.int32)
         items = tuple(table["item"].to_pylist())
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise ItemError("bad_predictions", f"{path}: {error}") from error
@@ -221,7 +223,7 @@ def read(path: Path) -> PredictionFile:
 def _matrix(column: Any) -> npt.NDArray[Any]:
     whole = column.combine_chunks()
     width = whole.type.list_size
-    values: npt.NDArray[Any] = whole.flatten().to_numpy(zero_copy_only=False)
+    values: npt.NDArray[Any] = np.from_dlpack(whole.flatten())  # to_numpy would load pandas
     return values.reshape(-1, width)
 
 
