@@ -85,14 +85,12 @@ class _Part:
 
     Attributes:
         rows: The place of each (image, class) in what follows.
-        item: The (image, class) of each vote, ascending, shape (votes,).
-        worker: Who gave it, likewise.
+        worker: Who gave each vote, in the order of their (image, class), shape (votes,).
         yes: Whether the worker selected the image, likewise.
         shown: Votes of each (image, class), shape (n,).
     """
 
     rows: Mapping[tuple[str, str], int]
-    item: Counts
     worker: Counts
     yes: npt.NDArray[np.bool_]
     shown: Counts
@@ -103,14 +101,12 @@ class _Part:
         if places is None:
             places = np.arange(len(votes.item))
         places = places[np.argsort(votes.item[places], kind="stable")]
-        item = votes.item[places]
         pairs = zip(votes.seen.image_id.tolist(), votes.seen.class_id.tolist(), strict=True)
         return cls(
             {pair: row for row, pair in enumerate(pairs)},
-            item,
             votes.worker[places],
             votes.yes[places],
-            np.bincount(item, minlength=len(votes.seen)),
+            np.bincount(votes.item[places], minlength=len(votes.seen)),
         )
 
     def of_images(self, rows: Counts) -> SingleVotes:
